@@ -1,0 +1,1 @@
+"""The expressions that read an event: a part of the Spring Expression Language."""

@@ -1,0 +1,1 @@
+"""The log: everything that streams goes through the Kafka protocol."""
