@@ -1,0 +1,1 @@
+"""The database: connections, transactions, named SQL, migrations, and the embedded server."""

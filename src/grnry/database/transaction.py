@@ -1,0 +1,73 @@
+"""One transaction: run named statements, get rows; the driver's errors stop here."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import DictRow
+
+from grnry.errors import GranaryError, ServiceAway
+
+Row = dict[str, Any]
+Statement = sql.SQL | sql.Composed
+
+# SQLSTATE classes of a server that is away or going away, not of a wrong statement.
+_AWAY_CLASSES = ("08", "53", "57")
+
+
+class DatabaseAway(ServiceAway):
+    """The database does not answer at the moment. Try again."""
+
+
+class UniqueViolation(GranaryError):  # noqa: N818
+    """A row with that key is there already."""
+
+    def __init__(self, constraint: str) -> None:
+        self.constraint = constraint
+        super().__init__(f"A row violates '{constraint}'.")
+
+
+def is_away(error: psycopg.Error) -> bool:
+    """Tell a database that is away from a statement that is wrong."""
+    if error.sqlstate is None:
+        return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+    return error.sqlstate.startswith(_AWAY_CLASSES)
+
+
+@contextmanager
+def foreign_errors() -> Iterator[None]:
+    try:
+        yield
+    except psycopg.errors.UniqueViolation as error:
+        raise UniqueViolation(error.diag.constraint_name or "") from error
+    except psycopg.Error as error:
+        if is_away(error):
+            raise DatabaseAway from error
+        raise
+
+
+class Transaction:
+    """What a store may do within a transaction."""
+
+    def __init__(self, connection: psycopg.Connection[DictRow]) -> None:
+        self.connection = connection
+
+    def rows(self, statement: Statement, **values: Any) -> list[Row]:
+        return self.connection.execute(statement, values or None).fetchall()
+
+    def row(self, statement: Statement, **values: Any) -> Row | None:
+        return self.connection.execute(statement, values or None).fetchone()
+
+    def value(self, statement: Statement, **values: Any) -> Any:
+        row = self.row(statement, **values)
+        return None if row is None else next(iter(row.values()))
+
+    def run(self, statement: Statement, **values: Any) -> int:
+        """Run a statement; the answer is how many rows it touched."""
+        return self.connection.execute(statement, values or None).rowcount
+
+    def many(self, statement: Statement, rows: Sequence[Row]) -> None:
+        with self.connection.cursor() as cursor:
+            cursor.executemany(statement, rows)

@@ -1,0 +1,79 @@
+"""The errors that callers are told about.
+
+    GranaryError
+    ├── BadInput            what was given is wrong; says everything that is
+    │   └── (one Problem for each thing that is wrong)
+    ├── AuthenticationFailed
+    ├── NotAccessible       the caller's roles do not reach it
+    ├── NotFound
+    ├── AlreadyExists
+    ├── InUse
+    ├── ServiceAway         the database or the log does not answer; try again
+    └── StartError          a process cannot start; one sentence with what to do
+
+The floor translates foreign exceptions into these; HTTP and the command line render them.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+class GranaryError(Exception):
+    """Something that a caller can be told."""
+
+    @property
+    def message(self) -> str:
+        return str(self.args[0]) if self.args else (self.__doc__ or "").strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with what was given."""
+
+    name: str
+    reason: str
+    kind: str = "Parameter"
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.kind} '{self.name}' {self.reason}."
+
+
+class BadInput(GranaryError):  # noqa: N818 - errors are named for what happened
+    """What was given is wrong."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(" ".join(problem.sentence for problem in self.problems))
+
+    @classmethod
+    def of(cls, name: str, reason: str, kind: str = "Parameter") -> "BadInput":
+        return cls([Problem(name, reason, kind)])
+
+
+class AuthenticationFailed(GranaryError):  # noqa: N818
+    """Authentication failed."""
+
+
+class NotAccessible(GranaryError):  # noqa: N818
+    """Access forbidden due to missing roles."""
+
+
+class NotFound(GranaryError):  # noqa: N818
+    """Not found."""
+
+
+class AlreadyExists(GranaryError):  # noqa: N818
+    """Already exists."""
+
+
+class InUse(GranaryError):  # noqa: N818
+    """Still in use."""
+
+
+class ServiceAway(GranaryError):  # noqa: N818
+    """A service does not answer at the moment. Try again."""
+
+
+class StartError(GranaryError):
+    """It cannot start."""

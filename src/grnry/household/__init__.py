@@ -1,0 +1,1 @@
+"""The household of one machine: the data folder and the processes that `grnry up` owns."""

@@ -1,0 +1,64 @@
+"""Settings: one frozen value, read once from the environment (`GRNRY_…`)."""
+
+import os
+from collections.abc import Mapping
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from grnry.errors import StartError
+
+PREFIX = "GRNRY_"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What a process is told from outside; each field is the variable GRNRY_<FIELD>."""
+
+    data: str = ".grnry"
+    """The data folder of `grnry up`."""
+
+    database_url: str = ""
+    """The platform's PostgreSQL, as the role that owns its schemas."""
+
+    worker_database_url: str = ""
+    """The same database, as the role that workers write with."""
+
+    kafka_bootstrap: str = ""
+    """Host and port of the log's brokers, comma-separated."""
+
+    public_url: str = ""
+    """The address users reach the API at; links start with it. Else the request's own."""
+
+    admin_password: str = ""
+    """The password that the user `admin` is made with; else a random one, printed once."""
+
+    cli_secret: str = ""
+    """The secret of the client `grnry-cli`, with which the command line logs in by itself."""
+
+    secrets_folder: str = ""
+    """Where the credentials of projects are kept, as files only the owner can read."""
+
+    max_body_bytes: Annotated[int, Meta(ge=1024)] = 16 * 1024 * 1024
+    """The largest request body."""
+
+    log_level: str = "INFO"
+    """DEBUG, INFO, WARNING or ERROR."""
+
+    log_json: bool = False
+    """Log lines as JSON objects."""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
+        env = os.environ if environment is None else environment
+        fields = {field.name for field in msgspec.structs.fields(cls)}
+        given = {name: env[key] for name in fields if env.get(key := PREFIX + name.upper())}
+        try:
+            return msgspec.convert(given, cls, strict=False)
+        except msgspec.ValidationError as error:
+            raise StartError(f"A setting of the environment is wrong: {_explain(error)}") from error
+
+
+def _explain(error: msgspec.ValidationError) -> str:
+    what, _, where = str(error).partition(" - at `$.")
+    return f"{PREFIX}{where.rstrip('`').upper()}: {what.lower()}." if where else f"{what}."

@@ -1,0 +1,116 @@
+"""Servers that tests share: started once per session, given out as fresh copies per test."""
+
+import itertools
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from grnry.database.embedded import PLATFORM_ROLE, WORKER_ROLE, EmbeddedPostgres
+from grnry.database.migrate import migrate
+from grnry.database.pool import Database
+
+PASSWORD = "for-tests"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 20, what: str = "") -> None:
+    """Wait until the condition holds, and fail where it never does."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what or condition}"
+        time.sleep(0.01)
+
+
+class Postgres:
+    """A running PostgreSQL whose platform role may make databases."""
+
+    def __init__(self, folder: Path) -> None:
+        (folder / "run").mkdir()
+        self.server = EmbeddedPostgres(
+            folder / "postgres", folder / "run", free_port(), PASSWORD, PASSWORD
+        )
+        self.server.make()
+        cluster = str(self.server.cluster)
+        self.server._run(
+            "postgres", "--single", "-D", cluster, "postgres", text="alter role grnry createdb;\n"
+        )
+        self._log = (folder / "postgres.log").open("w")
+        self.process = subprocess.Popen(self.server.command(), stderr=self._log)
+        wait_for(self.server.is_ready, what="PostgreSQL is ready")
+        self._numbers = itertools.count(1)
+        self.run("create database template_migrated")
+        with psycopg.connect(self.url("template_migrated"), autocommit=True) as connection:
+            migrate(connection)
+
+    def url(self, database: str, role: str = PLATFORM_ROLE) -> str:
+        url = self.server.url(role, PASSWORD, socket=True)
+        return url.rsplit("/", 1)[0] + f"/{database}"
+
+    def run(self, statement: str, name: str = "") -> None:
+        with psycopg.connect(self.url("grnry"), autocommit=True) as connection:
+            connection.execute(
+                sql.SQL(statement).format(sql.Identifier(name)) if name else sql.SQL(statement)
+            )
+
+    def make_database(self) -> str:
+        name = f"test_{next(self._numbers)}"
+        self.run("create database {} template template_migrated", name)
+        return name
+
+    def drop_database(self, name: str) -> None:
+        self.run("drop database {} with (force)", name)
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(20)
+        self._log.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    folder = Path(tempfile.mkdtemp(prefix="grnry-test-"))
+    server = Postgres(folder)
+    yield server
+    server.stop()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def database_name(postgres: Postgres) -> Iterator[str]:
+    """The name of a database of the newest version, of this test alone."""
+    name = postgres.make_database()
+    yield name
+    postgres.drop_database(name)
+
+
+@pytest.fixture
+def database_url(postgres: Postgres, database_name: str) -> str:
+    """Its address, as the role that owns the platform's schemas."""
+    return postgres.url(database_name)
+
+
+@pytest.fixture
+def worker_database_url(postgres: Postgres, database_name: str) -> str:
+    """Its address, as the role that workers write with."""
+    return postgres.url(database_name, WORKER_ROLE)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    pool = Database(database_url).open()
+    yield pool
+    pool.close()

@@ -1,0 +1,39 @@
+import pytest
+from psycopg import sql
+from tests.conftest import free_port
+
+from grnry.database.pool import Database
+from grnry.database.transaction import DatabaseAway, UniqueViolation
+
+ADD = sql.SQL("insert into grnry.projects (name, display_name) values (%(name)s, %(name)s)")
+COUNT = sql.SQL("select count(*) from grnry.projects where name = %(name)s")
+
+
+def test_a_transaction_commits_at_its_end(database: Database) -> None:
+    with database.transaction() as transaction:
+        assert transaction.run(ADD, name="a") == 1
+    with database.transaction() as transaction:
+        assert transaction.value(COUNT, name="a") == 1
+
+
+def test_an_exception_rolls_it_back(database: Database) -> None:
+    with pytest.raises(RuntimeError, match="no"), database.transaction() as transaction:
+        transaction.run(ADD, name="a")
+        raise RuntimeError("no")
+    with database.transaction() as transaction:
+        assert transaction.value(COUNT, name="a") == 0
+
+
+def test_a_taken_key_names_its_constraint(database: Database) -> None:
+    with pytest.raises(UniqueViolation) as caught, database.transaction() as transaction:
+        transaction.run(ADD, name="global")
+    assert caught.value.constraint == "projects_pkey"
+
+
+def test_a_database_that_is_away_is_told_from_a_wrong_statement() -> None:
+    away = Database(f"postgresql://nobody@127.0.0.1:{free_port()}/none").open()
+    try:
+        with pytest.raises(DatabaseAway), away.transaction():
+            pass
+    finally:
+        away.close()
