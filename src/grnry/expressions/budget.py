@@ -1,0 +1,41 @@
+"""The bounds of an expression, and what one evaluation may still spend.
+
+Every element that a selection, a projection, a comparison or a JSON path visits costs a step,
+and so do each 64 characters that a string operation reads. What runs out of steps fails.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from grnry.expressions.errors import Fault
+
+MAX_EXPRESSION_LENGTH = 10_000
+MAX_NESTING = 50
+MAX_STEPS = 500_000
+MAX_TEXT_LENGTH = 100_000
+MAX_REPEATED_LENGTH = 256
+MAX_RESULT_VALUES = 100_000
+MAX_PATTERN_LENGTH = 1_000
+MAX_INTEGER_BITS = 4_096
+
+CHARACTERS_PER_STEP = 64
+
+
+class State:
+    """One evaluation: the event's two variables and the steps that are left."""
+
+    __slots__ = ("headers", "payload", "steps")
+
+    def __init__(self, payload: Any, headers: Mapping[str, str]) -> None:
+        self.payload = payload
+        self.headers = headers
+        self.steps = MAX_STEPS
+
+    def spend(self, steps: int) -> None:
+        self.steps -= steps
+        if self.steps < 0:
+            raise Fault(f"the expression takes more than {MAX_STEPS:,} steps on this event")
+
+    def read(self, text: str) -> None:
+        """Pay for reading a whole text once."""
+        self.spend(1 + len(text) // CHARACTERS_PER_STEP)
