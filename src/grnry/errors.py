@@ -8,6 +8,8 @@
     ├── NotFound
     ├── AlreadyExists
     ├── InUse
+    ├── PreconditionFailed  what is stored is not what the caller took it for
+    ├── TooManyRequests     the caller has to wait
     ├── ServiceAway         the database or the log does not answer; try again
     └── StartError          a process cannot start; one sentence with what to do
 
@@ -69,6 +71,18 @@ class AlreadyExists(GranaryError):  # noqa: N818
 
 class InUse(GranaryError):  # noqa: N818
     """Still in use."""
+
+
+class PreconditionFailed(GranaryError):  # noqa: N818
+    """It was changed in the meantime."""
+
+
+class TooManyRequests(GranaryError):  # noqa: N818
+    """Too many requests."""
+
+    def __init__(self, message: str, retry_after: int = 1) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
 
 
 class ServiceAway(GranaryError):  # noqa: N818

@@ -42,6 +42,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_body_bytes: Annotated[int, Meta(ge=1024)] = 16 * 1024 * 1024
     """The largest request body."""
 
+    metrics_anonymous: bool = False
+    """Whether /metrics answers without a token."""
+
     log_level: str = "INFO"
     """DEBUG, INFO, WARNING or ERROR."""
 

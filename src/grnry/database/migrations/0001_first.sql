@@ -18,6 +18,8 @@ create table grnry.users (
   enabled boolean not null default true,
   -- Whether somebody has logged in with the password; until then the first start may set it anew.
   claimed boolean not null default false,
+  -- Refresh tokens made before this are void: it moves when the password changes.
+  sessions_since timestamptz not null default now(),
   created_at timestamptz not null default now()
 );
 create unique index users_username on grnry.users (lower(username));

@@ -1,0 +1,1 @@
+"""What all endpoints share: the app, authentication, errors, paging, links, bodies, metrics."""

@@ -1,0 +1,73 @@
+"""Routers for rooms: JSON bodies read strictly, and raw routes that read their body themselves."""
+
+import json
+from collections.abc import Awaitable, Callable, Collection, Coroutine
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
+from starlette.routing import Route
+
+from grnry.http.error_model import UnsupportedMediaType
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class JsonRequest(Request):
+    """Reads JSON as it is specified: no NaN, no half surrogate pairs, no bottomless nesting."""
+
+    async def json(self) -> Any:
+        body = await self.body()
+        try:
+            return orjson.loads(body)
+        except orjson.JSONDecodeError as error:
+            raise json.JSONDecodeError(error.msg, "", error.pos) from error
+
+
+def is_json(content_type: str) -> bool:
+    """Nothing said counts as JSON."""
+    media_type = content_type.partition(";")[0].strip().lower()
+    if not media_type:
+        return True
+    main, _, sub = media_type.partition("/")
+    return main == "application" and (sub == "json" or sub.endswith("+json"))
+
+
+class JsonRoute(APIRoute):
+    """A route whose body is JSON or refused with 415."""
+
+    def get_route_handler(self) -> Handler:
+        handler = super().get_route_handler()
+        if self.body_field is None:
+            return handler
+
+        async def handle(request: Request) -> Response:
+            content_type = request.headers.get("content-type", "")
+            if not is_json(content_type):
+                raise UnsupportedMediaType(content_type)
+            return await handler(JsonRequest(request.scope, request.receive))
+
+        return handle
+
+
+class Router(APIRouter):
+    """What a room's `api.py` adds its operations to."""
+
+    def __init__(self, *, prefix: str = "", tags: list[str] | None = None) -> None:
+        super().__init__(
+            prefix=prefix,
+            tags=list(tags or []),
+            route_class=JsonRoute,
+            redirect_slashes=False,
+            strict_content_type=False,
+        )
+
+
+def raw_route(
+    path: str,
+    endpoint: Callable[[Request], Awaitable[Response]],
+    methods: Collection[str],
+) -> Route:
+    """An async route that reads its body itself, beneath the same authentication and errors."""
+    return Route(path, endpoint, methods=methods)

@@ -1,0 +1,150 @@
+"""An app with one operation of every kind that the floor has to serve."""
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+import pytest
+from fastapi import Path, Query, Request, Response
+from pydantic import Field
+from starlette.testclient import TestClient
+from tests.identity.signing import EXPECTED, RSA, FixedKeys, claims, sign
+
+from grnry.errors import (
+    AlreadyExists,
+    BadInput,
+    GranaryError,
+    InUse,
+    NotAccessible,
+    NotFound,
+    PreconditionFailed,
+    ServiceAway,
+    TooManyRequests,
+)
+from grnry.http.app import create_app
+from grnry.http.bodies import AnswerBody, RequestBody
+from grnry.http.context import CurrentIdentity, context_of
+from grnry.http.links import Links
+from grnry.http.paging import AnyPage, WholePage, page_links
+from grnry.http.parameters import Between, Export
+from grnry.http.routing import Router, raw_route
+from grnry.identity.tokens import TokenVerifier
+from grnry.settings import Settings
+
+LIMIT = 2048
+
+
+class Part(RequestBody):
+    name: str = Field(min_length=1)
+    weight: int = 1
+
+
+class ThingBody(RequestBody):
+    display_name: str = Field(min_length=1, max_length=20)
+    description: str = "none given"
+    count: Annotated[int, Between(1, 500)] = 1
+    ratio: float = 0.5
+    active: bool = False
+    kind: Literal["small", "large"] = "small"
+    parts: tuple[Part, ...] = Field(default=(), strict=False)
+    consumer: str | None = None
+
+
+class Thing(AnswerBody):
+    display_name: str
+    description: str
+    parts: int
+
+
+ERRORS: dict[str, GranaryError | Exception] = {
+    "bad": BadInput.of("state", "cannot be 'START' while Belt status is 'DEPLOYING'"),
+    "forbidden": NotAccessible(),
+    "missing": NotFound("Belt with ID '425' not found."),
+    "taken": AlreadyExists("Event Type with name 'X' already exists."),
+    "used": InUse("Event Type 'x' is in use."),
+    "stale": PreconditionFailed(),
+    "busy": TooManyRequests("Too many failed logins.", 7),
+    "away": ServiceAway(),
+    "internal": GranaryError("select secret from somewhere"),
+    "crash": RuntimeError("/etc/passwd: password=hunter2"),
+}
+
+
+def things() -> Router:
+    router = Router(prefix="/things", tags=["things"])
+    links = Links()
+
+    @router.get("")
+    async def list_things(request: Request, page: AnyPage) -> dict[str, object]:
+        return {"_links": page_links(links, request, page, has_next=page.offset < 40)}
+
+    @router.get("-whole")
+    async def list_whole(page: WholePage, export: Export) -> dict[str, object]:
+        return {"offset": page.offset, "size": page.size, "export": export}
+
+    @router.post("")
+    def make(body: ThingBody) -> Thing:
+        return Thing(
+            display_name=body.display_name, description=body.description, parts=len(body.parts)
+        )
+
+    @router.get("/{number}")
+    def show(number: Annotated[int, Path(ge=1)], lines: Annotated[int, Query(le=500)] = 1) -> str:
+        return str(number + lines)
+
+    @router.delete("/{number}", status_code=204)
+    def remove(number: int) -> None:
+        return None
+
+    @router.get("/me/self")
+    def me(identity: CurrentIdentity) -> dict[str, object]:
+        return {"username": identity.username, "author": identity.author}
+
+    @router.get("/errors/{name}")
+    def fail(name: str) -> None:
+        raise ERRORS[name]
+
+    return router
+
+
+async def swallow(request: Request) -> Response:
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+    identity = context_of(request).identity
+    return Response(f"{size} {identity.username if identity else ''}")
+
+
+async def explode(request: Request) -> Response:
+    raise ERRORS[request.path_params["name"]]
+
+
+def make_client(settings: Settings, **others: object) -> TestClient:
+    app = create_app(
+        settings=settings,
+        authenticator=TokenVerifier(FixedKeys(RSA), EXPECTED),
+        routers=[things()],
+        raw_routes=[
+            raw_route("/raw", swallow, ["POST"]),
+            raw_route("/raw/{name}", explode, ["POST"]),
+        ],
+        checks={"database": lambda: None},
+    )
+    return TestClient(app, "http://granary.test", client=("192.0.2.7", 1))
+
+
+@pytest.fixture(scope="session")
+def token() -> str:
+    return sign(claims())
+
+
+@pytest.fixture(scope="session")
+def anonymous() -> Iterator[TestClient]:
+    with make_client(Settings(max_body_bytes=LIMIT)) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def client(token: str) -> Iterator[TestClient]:
+    with make_client(Settings(max_body_bytes=LIMIT)) as client:
+        client.headers["Authorization"] = f"Bearer {token}"
+        yield client
