@@ -1,0 +1,1 @@
+"""Consumer groups as steps: values and a time go in, effects come out."""

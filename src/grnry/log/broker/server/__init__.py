@@ -1,0 +1,1 @@
+"""The asyncio side of the broker: connections, handlers, the process."""

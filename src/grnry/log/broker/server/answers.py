@@ -1,0 +1,34 @@
+"""What a handler may give back, and what it is given."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from grnry.log.broker.protocol.codec import Values
+
+Pieces = list[bytes | bytearray | memoryview]
+
+
+@dataclass(slots=True)
+class Request:
+    api_key: int
+    version: int
+    client_id: str
+    client_host: str
+    frame: memoryview  # valid until the handler returns
+    body_at: int
+    body: Any = None  # kio's entity, for all but Produce and Fetch
+
+
+class After(NamedTuple):
+    """The answer is ready, but goes out only when something else is done."""
+
+    done: "asyncio.Future[None]"
+    answer: Pieces | Values
+
+
+Later = Coroutine[Any, Any, Pieces | Values]
+Answer = Pieces | Values | After | Later | None
+Handler = Callable[[Request], Answer]
+Waiting = Awaitable[Pieces | Values]

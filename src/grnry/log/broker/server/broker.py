@@ -1,0 +1,180 @@
+"""The broker as one object: its store, its handlers and its connections."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from grnry.log.broker.protocol import apis, codec
+from grnry.log.broker.protocol.apis import API_VERSIONS, APIS
+from grnry.log.broker.protocol.errors import MalformedRequestError
+from grnry.log.broker.protocol.frames import api_of, read_header, response_head
+from grnry.log.broker.settings import BrokerSettings
+from grnry.log.broker.storage.store import Store, now_ms
+
+from .answers import After, Answer, Handler, Later, Pieces, Request
+from .cluster import ClusterHandlers, too_new
+from .connection import Connection, Slot
+from .durability import Durability
+from .fetch import FetchHandler
+from .group_offsets import GroupOffsetHandlers
+from .groups import GroupHandlers, Groups
+from .offsets import OffsetHandlers
+from .produce import ProduceHandler
+from .topics import TopicHandlers
+
+log = logging.getLogger("grnry.log.broker")
+
+_SCRATCH = 256 << 10
+Frame = Callable[[Pieces | codec.Values], Pieces]
+
+
+class Broker:
+    """Made on the running event loop, when the store is open and the port is known."""
+
+    def __init__(
+        self,
+        settings: BrokerSettings,
+        store: Store,
+        port: int,
+        on_failure: Callable[[OSError], None],
+    ) -> None:
+        self.limits = settings.limits
+        self.scratch = bytearray(_SCRATCH)
+        self.durability = Durability(settings, on_failure)
+        self._settings = settings
+        self._store = store
+        self._connections: set[Connection] = set()
+        self._loop = asyncio.get_running_loop()
+        self._groups = Groups(settings.groups, store.group_offsets)
+        self._offsets = GroupOffsetHandlers(store, self._groups, self.durability)
+        self._handlers = self._all_handlers(port)
+
+    def _all_handlers(self, port: int) -> dict[int, Handler]:
+        settings, store = self._settings, self._store
+        host = settings.advertised_host or settings.host
+        cluster = ClusterHandlers(store, host, settings.advertised_port or port)
+        offsets = OffsetHandlers(store)
+        groups = GroupHandlers(self._groups)
+        topics = TopicHandlers(store, settings.limits.partitions, self._forget_offsets)
+        return {
+            apis.PRODUCE: ProduceHandler(store, self.durability.partition),
+            apis.FETCH: FetchHandler(store, settings.limits),
+            apis.LIST_OFFSETS: offsets.list_offsets,
+            apis.METADATA: cluster.metadata,
+            apis.OFFSET_COMMIT: self._offsets.commit,
+            apis.OFFSET_FETCH: self._offsets.fetch,
+            apis.FIND_COORDINATOR: cluster.find_coordinator,
+            apis.JOIN_GROUP: groups.join_group,
+            apis.HEARTBEAT: groups.heartbeat,
+            apis.LEAVE_GROUP: groups.leave_group,
+            apis.SYNC_GROUP: groups.sync_group,
+            apis.DESCRIBE_GROUPS: self._offsets.describe_groups,
+            apis.LIST_GROUPS: self._offsets.list_groups,
+            apis.API_VERSIONS: cluster.api_versions,
+            apis.CREATE_TOPICS: topics.create,
+            apis.DELETE_TOPICS: topics.delete,
+            apis.DELETE_RECORDS: offsets.delete_records,
+            apis.INIT_PRODUCER_ID: cluster.init_producer_id,
+            apis.OFFSET_FOR_LEADER_EPOCH: offsets.for_leader_epoch,
+            apis.DESCRIBE_CONFIGS: topics.describe_configs,
+            apis.ALTER_CONFIGS: topics.alter_configs,
+            apis.DESCRIBE_LOG_DIRS: offsets.describe_log_dirs,
+            apis.CREATE_PARTITIONS: topics.create_partitions,
+            apis.DELETE_GROUPS: self._offsets.delete_groups,
+            apis.INCREMENTAL_ALTER_CONFIGS: topics.incremental_alter_configs,
+            apis.OFFSET_DELETE: self._offsets.delete_offsets,
+            apis.DESCRIBE_CLUSTER: cluster.describe_cluster,
+        }
+
+    def _forget_offsets(self, topic: str) -> None:
+        self._store.group_offsets.forget_topic(topic)
+        self.durability.offsets(self._store.group_offsets)
+
+    # Connections
+
+    def opened(self, connection: Connection) -> bool:
+        if len(self._connections) >= self.limits.connections:
+            log.warning("refused a connection: there are %d already", len(self._connections))
+            return False
+        self._connections.add(connection)
+        return True
+
+    def closed(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+
+    def close_connections(self) -> None:
+        for connection in list(self._connections):
+            connection.close_when_answered()
+
+    # Requests
+
+    def handle(self, connection: Connection, slot: Slot, frame: memoryview) -> None:
+        api_key, version, correlation_id = api_of(frame)
+        api = APIS.get(api_key)
+        if api is None or not api.lowest <= version <= api.highest:
+            if api_key != API_VERSIONS:
+                raise MalformedRequestError(f"version {version} of API {api_key} is not there")
+            body = too_new()
+            connection.answer(
+                slot, [response_head(correlation_id, len(body), flexible=False), body]
+            )
+            return
+        flexible = api.is_flexible(version)
+        header = read_header(frame, flexible=flexible)
+        request = Request(
+            api_key, version, header.client_id, connection.client_host, frame, header.body_at
+        )
+        if api_key not in {apis.PRODUCE, apis.FETCH}:
+            request.body = codec.decode(api_key, version, frame, header.body_at)
+        flexible_head = flexible and api_key != API_VERSIONS
+        to_frame = partial(_framed, api_key, version, correlation_id, flexible_head)
+        try:
+            answer = self._handlers[api_key](request)
+            self._settle(connection, slot, answer, to_frame)
+        except MalformedRequestError:
+            raise
+        except Exception:
+            log.exception("%s failed", api.name)
+            connection.close()
+
+    def _settle(self, connection: Connection, slot: Slot, answer: Answer, to_frame: Frame) -> None:
+        if answer is None:
+            connection.answer(slot, [])
+        elif isinstance(answer, After):
+            pieces = to_frame(answer.answer)
+            answer.done.add_done_callback(lambda _done: connection.answer(slot, pieces))
+        elif isinstance(answer, list | Mapping):
+            connection.answer(slot, to_frame(answer))
+        else:
+            later = self._answer_later(connection, slot, answer, to_frame)
+            slot.task = self._loop.create_task(later)
+
+    async def _answer_later(
+        self, connection: Connection, slot: Slot, later: Later, to_frame: Frame
+    ) -> None:
+        try:
+            connection.answer(slot, to_frame(await later))
+        except Exception:
+            log.exception("a request failed")
+            connection.close()
+
+    # What is done now and then
+
+    def expire(self) -> None:
+        now = now_ms()
+        for topic in self._store.topics:
+            for number in topic.written():
+                partition = topic.log(number, now)
+                deleted = partition.expire(topic.config, now)
+                if deleted:
+                    log.info("%s: retention deleted %d files", partition.folder, deleted)
+        self._offsets.expire(self._settings.offsets_retention_ms)
+
+
+def _framed(
+    api_key: int, version: int, correlation_id: int, flexible: bool, answer: Pieces | codec.Values
+) -> Pieces:
+    pieces = answer if isinstance(answer, list) else [codec.encode(api_key, version, answer)]
+    size = sum(map(len, pieces))
+    return [response_head(correlation_id, size, flexible=flexible), *pieces]

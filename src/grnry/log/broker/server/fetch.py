@@ -1,0 +1,167 @@
+"""Fetch: whole batches as they lie in the files; who asks too early waits for an append."""
+
+import asyncio
+import os
+from typing import NamedTuple
+
+from grnry.log.broker.errors import DamagedLogError
+from grnry.log.broker.protocol import fetch
+from grnry.log.broker.protocol.errors import ErrorCode, RequestError
+from grnry.log.broker.settings import Limits
+from grnry.log.broker.storage.files import read_at
+from grnry.log.broker.storage.partition import PartitionLog, Readable
+from grnry.log.broker.storage.store import Store, now_ms
+
+from .answers import Answer, Pieces, Request
+
+_LONGEST_WAIT_MS = 600_000
+
+
+class Found(NamedTuple):
+    """What one look at the partitions gave; the bytes are not read yet."""
+
+    results: list[fetch.FetchResult]
+    places: list[Readable | None]
+    size: int
+    has_error: bool
+    logs: list[PartitionLog]
+
+
+class FetchHandler:
+    def __init__(self, store: Store, limits: Limits) -> None:
+        self._store = store
+        self._limits = limits
+
+    def __call__(self, request: Request) -> Answer:
+        asked = fetch.read(request.version, request.frame, request.body_at)
+        if asked.session_id != 0:
+            code = ErrorCode.FETCH_SESSION_ID_NOT_FOUND
+            return list(fetch.write(request.version, [], code))
+        found = self.look(asked)
+        if found.size >= asked.min_bytes or found.has_error or asked.max_wait_ms <= 0:
+            return self._answer(request.version, found)
+        return self._wait(request.version, asked, found)
+
+    def _answer(self, version: int, found: Found) -> Answer:
+        try:
+            records = [place and _read_cached(place) for place in found.places]
+        except BlockingIOError:
+            return self._read_in_thread(version, found)
+        return _write(version, found, records)
+
+    async def _read_in_thread(self, version: int, found: Found) -> Pieces:
+        """What is not in the page cache must not hold up the others."""
+        loop = asyncio.get_running_loop()
+        records = await loop.run_in_executor(None, _read_all, found.places)
+        return _write(version, found, records)
+
+    async def _wait(self, version: int, asked: fetch.FetchRequest, found: Found) -> Pieces:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + min(asked.max_wait_ms, _LONGEST_WAIT_MS) / 1000
+        while found.size < asked.min_bytes and not found.has_error:
+            left = until - loop.time()
+            if left <= 0 or not await _appended(found.logs, left):
+                break
+            found = self.look(asked)
+        records: list[bytes | bytearray | None]
+        try:
+            records = [place and _read_cached(place) for place in found.places]
+        except BlockingIOError:
+            return await self._read_in_thread(version, found)
+        return _write(version, found, records)
+
+    def look(self, asked: fetch.FetchRequest) -> Found:
+        found = Found([], [], 0, False, [])
+        size, has_error = 0, False
+        left = min(asked.max_bytes, self._limits.response_bytes)
+        now = now_ms()
+        for part in asked.partitions:
+            place = None
+            try:
+                log = self._log(part, now)
+                result = _result(part, ErrorCode.NONE, log)
+                found.logs.append(log)
+                wanted = min(part.max_bytes, left - size)
+                if size == 0 or wanted > 0:
+                    place = log.readable(part.offset, max(wanted, 0), at_least_one=size == 0)
+            except RequestError as error:
+                result, has_error = _result(part, error.code, None), True
+            size += place.size if place else 0
+            found.results.append(result)
+            found.places.append(place)
+        return found._replace(size=size, has_error=has_error)
+
+    def _log(self, part: fetch.FetchPartition, now: int) -> PartitionLog:
+        check_epoch(part.leader_epoch, self._store.epoch)
+        try:
+            return self._store.topics.get(part.topic).log(part.partition, now)
+        except DamagedLogError as error:
+            raise RequestError(ErrorCode.KAFKA_STORAGE_ERROR, str(error)) from error
+
+
+def check_epoch(asked: int, ours: int) -> None:
+    """A client that knows another leader epoch has to look where its log ends."""
+    if asked >= 0 and asked != ours:
+        code = ErrorCode.FENCED_LEADER_EPOCH if asked < ours else ErrorCode.UNKNOWN_LEADER_EPOCH
+        raise RequestError(code)
+
+
+def _result(
+    part: fetch.FetchPartition, code: ErrorCode, log: PartitionLog | None
+) -> fetch.FetchResult:
+    if log is None:
+        return fetch.FetchResult(part.topic, part.partition, code)
+    return fetch.FetchResult(part.topic, part.partition, code, log.stable_offset, log.start_offset)
+
+
+async def _appended(logs: list[PartitionLog], seconds: float) -> bool:
+    """Wait until something is appended to one of the logs."""
+    loop = asyncio.get_running_loop()
+    woken: asyncio.Future[bool] = loop.create_future()
+
+    def wake() -> None:
+        if not woken.done():
+            woken.set_result(True)
+
+    def give_up() -> None:
+        if not woken.done():
+            woken.set_result(False)
+
+    for log in logs:
+        if log.waiters is None:
+            log.waiters = set()
+        log.waiters.add(wake)
+    timer = loop.call_later(seconds, give_up)
+    try:
+        return await woken
+    finally:
+        timer.cancel()
+        for log in logs:
+            if log.waiters:
+                log.waiters.discard(wake)
+
+
+def _read_cached(place: Readable) -> bytes | bytearray:
+    """Read without waiting for the disk; raises BlockingIOError where that can't be."""
+    data = bytearray(place.size)
+    try:
+        count = os.preadv(place.file.fd, [data], place.position, os.RWF_NOWAIT)
+    except BlockingIOError:
+        raise
+    except OSError:  # not every file system knows the flag
+        return read_at(place.file, place.position, place.size)
+    if count < place.size:
+        raise BlockingIOError
+    return data
+
+
+def _read_all(places: list[Readable | None]) -> list[bytes | bytearray | None]:
+    return [place and read_at(place.file, place.position, place.size) for place in places]
+
+
+def _write(version: int, found: Found, records: list[bytes | bytearray | None]) -> Pieces:
+    results = [
+        result._replace(records=data) if data else result
+        for result, data in zip(found.results, records, strict=True)
+    ]
+    return list(fetch.write(version, results))

@@ -1,0 +1,98 @@
+"""Files that survive a crash, and a bound on how many are open."""
+
+import os
+from collections import OrderedDict
+from pathlib import Path
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable: a file's own fsync does not."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """The file holds either the old content or the new, also after a power cut."""
+    unfinished = path.with_name(path.name + ".unfinished")
+    with unfinished.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)
+    sync_folder(path.parent)
+
+
+def read_if_there(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+class OpenFile:
+    """A file that closes when the last who uses it lets go, be it the cache or a thread."""
+
+    __slots__ = ("fd",)
+
+    def __init__(self, path: str, *, create: bool = False) -> None:
+        self.fd = -1
+        flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0)
+        self.fd = os.open(path, flags, 0o640)
+
+    def __del__(self) -> None:
+        if self.fd >= 0:
+            os.close(self.fd)
+
+    def sync(self) -> None:
+        os.fdatasync(self.fd)
+
+
+class OpenFiles:
+    """The files in use, the least recently used of which is let go."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._files: OrderedDict[str, OpenFile] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def get(self, path: str, *, create: bool = False) -> OpenFile:
+        file = self._files.get(path)
+        if file is not None:
+            self._files.move_to_end(path)
+            return file
+        while len(self._files) >= self._limit:
+            self._files.popitem(last=False)
+        file = self._files[path] = OpenFile(path, create=create)
+        return file
+
+    def forget(self, path: str) -> None:
+        self._files.pop(path, None)
+
+
+def write_at(file: OpenFile, data: memoryview | bytes, position: int) -> None:
+    """Write all of it or nothing: what a full disk cut short is taken back."""
+    try:
+        written = os.pwrite(file.fd, data, position)
+        while written < len(data):
+            more = os.pwrite(file.fd, memoryview(data)[written:], position + written)
+            if more == 0:
+                raise OSError("The disk takes no more bytes.")  # noqa: TRY301
+            written += more
+    except OSError:
+        os.ftruncate(file.fd, position)
+        raise
+
+
+def read_at(file: OpenFile, position: int, size: int) -> bytes:
+    data = os.pread(file.fd, size, position)
+    while len(data) < size:
+        more = os.pread(file.fd, size - len(data), position + len(data))
+        if not more:
+            break
+        data += more
+    return data

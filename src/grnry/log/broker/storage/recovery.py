@@ -1,0 +1,135 @@
+"""Opening a partition: from what a clean stop left, or by reading the last segment again."""
+
+import logging
+import os
+from pathlib import Path
+
+from grnry.log.broker.errors import DamagedLogError
+from grnry.log.broker.protocol.batches import Header
+
+from . import scan, state
+from .files import OpenFiles, read_if_there
+from .index import Index
+from .partition import START_FILE, PartitionLog
+from .segment import Segment
+
+log = logging.getLogger("grnry.log.broker")
+
+
+def open_partition(folder: Path, files: OpenFiles, now: int) -> PartitionLog:
+    """The partition as its files tell; a folder that is not there is an empty partition."""
+    partition = PartitionLog(folder, files)
+    partition.rolled_at(now)
+    bases, states = _listing(folder)
+    if not bases:
+        return partition
+    partition.segments = [_segment(folder, base, files) for base in bases]
+    _check_order(partition.segments)
+    partition.start_offset = max(bases[0], int(read_if_there(folder / START_FILE) or 0))
+    if not _resume(partition, max(states, default=-1)):
+        _recover(partition, now)
+    partition.show_all()
+    return partition
+
+
+def _listing(folder: Path) -> tuple[list[int], list[int]]:
+    bases, states = [], []
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 (thousands of them at start)
+    except FileNotFoundError:
+        names = []
+    for name in names:
+        stem, dot, suffix = name.rpartition(".")
+        if dot + suffix == ".log" and stem.isdigit():
+            bases.append(int(stem))
+        elif dot + suffix == state.SUFFIX and stem.isdigit():
+            states.append(int(stem))
+    return sorted(bases), states
+
+
+def _segment(folder: Path, base: int, files: OpenFiles) -> Segment:
+    segment = Segment(str(folder), base, 0, files)
+    segment.size = os.stat(segment.path).st_size  # noqa: PTH116 (thousands of them at start)
+    return segment
+
+
+def _check_order(segments: list[Segment]) -> None:
+    for segment in segments[:-1]:
+        if segment.size == 0:
+            raise DamagedLogError(
+                f"{segment.path} is empty, but records were in it. Restore the file from a "
+                f"backup, or delete it to go on without them."
+            )
+
+
+def _resume(partition: PartitionLog, saved_at: int) -> bool:
+    """Take up the state of the last clean stop, if nothing was written since."""
+    saved = state.load(partition.folder, saved_at) if saved_at >= 0 else None
+    last = partition.segments[-1]
+    if saved is None or (saved.segment, saved.size) != (last.base, last.size) or not last.size:
+        return False
+    index = Index.load(last.index_path, last.size)
+    if index is None or index.next_offset != saved.end_offset:
+        return False
+    last.set_index(index)
+    _load_state(partition, saved)
+    partition.end_offset = saved.end_offset
+    return True
+
+
+def _load_state(partition: PartitionLog, saved: state.State) -> None:
+    partition.producers.load(saved.producers)
+    partition.epochs = [list(entry) for entry in saved.epochs]
+
+
+def _recover(partition: PartitionLog, now: int) -> None:
+    """Read the last segment, cut what was written in part, and replay what batches tell."""
+    last = partition.segments[-1]
+    saved = state.load(partition.folder, last.base)
+    if saved is not None and saved.size == 0:
+        _load_state(partition, saved)
+    elif len(partition.segments) > 1:
+        _replay_full_segments(partition, now)
+    partition.end_offset = last.base
+    verified = scan.Verified(last.file, last.size, last.base)
+    index = Index()
+    for header in verified:
+        index.add(header.base_offset, header.next_offset, header.size, header.max_timestamp)
+        _replay(partition, header, now)
+        partition.end_offset = header.next_offset
+    if verified.damage is not None:
+        _cut(last, verified.damage, partition.end_offset)
+    last.size = index.size
+    last.set_index(index)
+    last.file.sync()
+    state.drop_others(partition.folder, {last.base})
+
+
+def _replay_full_segments(partition: PartitionLog, now: int) -> None:
+    for segment in partition.segments[:-1]:
+        for _position, header in scan.walk(segment.file, 0, segment.size):
+            _replay(partition, header, now)
+
+
+def _replay(partition: PartitionLog, header: Header, now: int) -> None:
+    partition.producers.replay(header, now)
+    epochs = partition.epochs
+    if not epochs or header.leader_epoch > epochs[-1][0]:
+        epochs.append([header.leader_epoch, header.base_offset])
+
+
+def _cut(segment: Segment, damage: scan.Damage, end_offset: int) -> None:
+    if damage.next_good is not None:
+        raise DamagedLogError(
+            f"{segment.path} is damaged at byte {damage.position} (offset {end_offset}); sound "
+            f"batches follow from byte {damage.next_good} on. Restore the file from a backup, or "
+            f"give up offset {end_offset} and all after it in this partition with: "
+            f"truncate -s {damage.position} '{segment.path}'"
+        )
+    log.warning(
+        "%s: cut %d bytes at its end, where the last write was not finished (offset %d)",
+        segment.path,
+        segment.size - damage.position,
+        end_offset,
+    )
+    os.ftruncate(segment.file.fd, damage.position)

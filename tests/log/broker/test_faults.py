@@ -1,0 +1,215 @@
+"""What a crash, a damaged file or a second broker does to the log."""
+
+import random
+import threading
+import time
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+import pytest
+from confluent_kafka import KafkaError, Message
+from tests.log.broker.running import RunningBroker, wait_until
+
+
+class Load:
+    """An idempotent producer in a thread, that knows what was acknowledged."""
+
+    def __init__(self, broker: RunningBroker, topic: str, total: int) -> None:
+        self._producer = broker.producer(
+            delivery_timeout_ms=60000, queue_buffering_max_messages=5000
+        )
+        self._topic = topic
+        self._total = total
+        self.acknowledged: dict[int, tuple[int, int]] = {}
+        self.failed: list[str] = []
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _delivered(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            self.failed.append(error.str())
+            return
+        value, partition, offset = message.value(), message.partition(), message.offset()
+        assert value is not None
+        assert partition is not None
+        assert offset is not None
+        self.acknowledged[int(value)] = (partition, offset)
+
+    def _run(self) -> None:
+        for number in range(self._total):
+            while True:
+                try:
+                    self._producer.produce(self._topic, str(number), on_delivery=self._delivered)
+                    break
+                except BufferError:
+                    self._producer.poll(0.05)
+            self._producer.poll(0)
+        self._producer.flush(60)
+
+    def has_reached(self, count: int) -> bool:
+        return len(self.acknowledged) > count
+
+    def finish(self) -> None:
+        self._thread.join(90)
+        assert not self._thread.is_alive()
+
+
+@pytest.mark.parametrize("fsync", ["always", "interval"])
+def test_kill_under_load_loses_and_doubles_nothing(tmp_path: Path, fsync: str) -> None:
+    total = 100_000
+    with RunningBroker(tmp_path, fsync=fsync, log={"segment_bytes": 1 << 18}) as broker:
+        broker.create_topic("numbers", 3)
+        load = Load(broker, "numbers", total)
+        for kill in range(4):
+            wait_until(partial(load.has_reached, total * (kill + 1) // 6))
+            broker.kill()
+            broker.start()
+        load.finish()
+        assert not load.failed
+        assert len(load.acknowledged) == total
+        found = broker.read_all("numbers", total)
+    values = Counter(int(one.value() or b"") for one in found)
+    assert len(values) == total
+    assert max(values.values()) == 1
+    places = {int(one.value() or b""): (one.partition(), one.offset()) for one in found}
+    assert places == load.acknowledged
+    _assert_in_order(found)
+
+
+def _assert_in_order(found: list[Message]) -> None:
+    last: dict[int | None, int] = {}
+    for one in found:
+        number = int(one.value() or b"")
+        assert number > last.get(one.partition(), -1)
+        last[one.partition()] = number
+
+
+def test_a_group_goes_on_where_it_was_after_a_kill(broker: RunningBroker) -> None:
+    broker.create_topic("t", 2)
+    broker.produce("t", [str(n) for n in range(1000)])
+    consumer = broker.consumer("g", session_timeout_ms=6000)
+    consumer.subscribe(["t"])
+    found: list[Message] = []
+    while len(found) < 1000:
+        found += consumer.consume(500, 1)
+    consumer.commit(asynchronous=False)
+    broker.kill()
+    broker.start()
+    consumer.close()
+    broker.produce("t", [str(n) for n in range(1000, 2000)])
+    again = broker.read_all("t", 1000, "g")
+    assert sorted(int(one.value() or b"") for one in again) == list(range(1000, 2000))
+
+
+def _log_files(data: Path, topic: str, partition: int = 0) -> list[Path]:
+    return sorted((data / "topics" / topic / str(partition)).glob("*.log"))
+
+
+def test_a_torn_tail_is_cut(broker: RunningBroker) -> None:
+    broker.create_topic("t")
+    broker.produce("t", ["a", "b"])
+    broker.produce("t", ["c"])
+    broker.kill()
+    (path,) = _log_files(broker.data, "t")
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size - 7)
+    broker.start()
+    broker.produce("t", ["d"])
+    assert [one.value() for one in broker.read_all("t", 3)] == [b"a", b"b", b"d"]
+
+
+def test_zeros_at_the_tail_are_cut(broker: RunningBroker) -> None:
+    broker.create_topic("t")
+    broker.produce("t", ["a"])
+    broker.kill()
+    (path,) = _log_files(broker.data, "t")
+    with path.open("ab") as file:
+        file.write(bytes(5000))
+    broker.start()
+    broker.produce("t", ["b"])
+    assert [one.value() for one in broker.read_all("t", 2)] == [b"a", b"b"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_flipped_byte_in_the_middle_stops_the_start(broker: RunningBroker, seed: int) -> None:
+    broker.create_topic("t")
+    for number in range(20):
+        broker.produce("t", [f"record {number}"])
+    broker.kill()
+    (path,) = _log_files(broker.data, "t")
+    data = bytearray(path.read_bytes())
+    size = len(data) // 20
+    at = random.Random(seed).randrange(5 * size, 15 * size)
+    while at % size in range(12, 16):  # the leader epoch is in no checksum
+        at += 1
+    data[at] ^= 0xFF
+    path.write_bytes(data)
+    refusal = broker.refusal()
+    assert str(path) in refusal
+    assert "truncate -s" in refusal
+
+
+def test_the_named_way_out_works(broker: RunningBroker) -> None:
+    broker.create_topic("t")
+    for value in ("a", "b", "c"):
+        broker.produce("t", [value])
+    broker.kill()
+    (path,) = _log_files(broker.data, "t")
+    data = bytearray(path.read_bytes())
+    third = len(data) // 3
+    data[third + 65] ^= 1
+    path.write_bytes(data)
+    position = int(broker.refusal().split("truncate -s ")[1].split()[0])
+    assert position == third
+    with path.open("r+b") as file:
+        file.truncate(position)
+    broker.start()
+    assert [one.value() for one in broker.read_all("t", 1)] == [b"a"]
+
+
+def test_missing_indexes_are_made_anew(tmp_path: Path) -> None:
+    with RunningBroker(tmp_path, log={"segment_bytes": 1 << 14}) as broker:
+        broker.create_topic("t")
+        broker.produce("t", [f"{n:0100}" for n in range(2000)], batch_num_messages=50)
+        broker.stop()
+        assert len(_log_files(tmp_path, "t")) > 3
+        for path in tmp_path.glob("topics/t/0/*"):
+            if path.suffix in {".index", ".state"}:
+                path.unlink()
+        broker.start()
+        assert len(broker.read_all("t", 2000)) == 2000
+
+
+def test_a_clean_stop_keeps_all_and_the_epoch(broker: RunningBroker) -> None:
+    broker.create_topic("t", 2)
+    broker.produce("t", [str(n) for n in range(100)])
+    assert "all is on the disk" in broker.stop()
+    broker.start()
+    broker.produce("t", [str(n) for n in range(100, 200)])
+    found = broker.read_all("t", 200)
+    assert {one.leader_epoch() for one in found} == {0}
+    broker.kill()
+    broker.start()
+    broker.produce("t", ["last"])
+    assert {one.leader_epoch() for one in broker.read_all("t", 201, "again")} == {0, 1}
+
+
+def test_a_second_broker_on_the_folder_is_refused(broker: RunningBroker) -> None:
+    second = RunningBroker(broker.data)
+    started = time.monotonic()
+    refusal = second.refusal()
+    assert "Another broker" in refusal
+    assert str(broker.pid) in refusal
+    assert time.monotonic() - started < 5
+
+
+def test_a_port_in_use_is_refused(broker: RunningBroker, tmp_path: Path) -> None:
+    second = RunningBroker(tmp_path / "other")
+    second.port = broker.port
+    assert "can't listen on 127.0.0.1" in second.refusal()
+
+
+def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert "can't be used" in RunningBroker(tmp_path / "file").refusal()
