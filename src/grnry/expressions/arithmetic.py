@@ -16,7 +16,7 @@ from grnry.expressions.budget import (
     State,
 )
 from grnry.expressions.errors import Fault
-from grnry.expressions.patterns import compiled
+from grnry.expressions.patterns import Pattern, compiled
 from grnry.expressions.values import BIG, DOUBLE, INTEGER, LONG, rank, type_name
 
 Operator = Callable[[Any, Any, State], Any]
@@ -158,14 +158,22 @@ def plus(value: Any) -> Any:
     raise Fault(f"{type_name(value)} has no sign")
 
 
-def matches(left: Any, right: Any, state: State) -> bool:
-    if left is None:
+def constant_pattern(value: Any) -> Pattern:
+    if not isinstance(value, str):
+        raise Fault(f"{type_name(value)} is no pattern: a string is")
+    return compiled(value)
+
+
+def matched_text(value: Any, state: State) -> str:
+    if value is None:
         raise Fault("null can not be matched with a pattern")
-    if not isinstance(right, str):
-        raise Fault(f"{type_name(right)} is no pattern: a string is")
-    text = values.joined_text(left, state)
-    state.read(text)
-    return compiled(right).fullmatch(text) is not None
+    return values.joined_text(value, state)
+
+
+def matches(left: Any, right: Any, state: State) -> bool:
+    text = matched_text(left, state)
+    state.compile(right if isinstance(right, str) else "")
+    return constant_pattern(right).matches(text, state)
 
 
 def between(left: Any, right: Any, state: State) -> bool:

@@ -9,12 +9,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from grnry.expressions import syntax, values
-from grnry.expressions.arithmetic import BINARY, UNARY
+from grnry.expressions.arithmetic import BINARY, UNARY, constant_pattern, matched_text
 from grnry.expressions.budget import State
 from grnry.expressions.errors import Fault, Source, nearest
 from grnry.expressions.functions import FUNCTIONS
 from grnry.expressions.paths import EVENT, PathCompiler, event, read_property
-from grnry.expressions.patterns import compiled
 
 Closure = Callable[[State, Any], Any]
 
@@ -175,10 +174,11 @@ class _Compiler:
             conditions = tuple(self._condition(operand, within) for operand in operands)
             joined = all if node.rest[0][0] == "&&" else any
             return lambda state, this: joined(condition(state, this) for condition in conditions)
+        if node.rest[0][0] == "matches" and isinstance(node.rest[0][2], syntax.Constant):
+            return self._constant_pattern(node.rest[0][1], first, node.rest[0][2])
         rest = tuple(
             (BINARY[symbol], at, self.closure(operand, within)) for symbol, at, operand in node.rest
         )
-        self._check_pattern(node)
         source = self._source
 
         def run(state: State, this: Any) -> Any:
@@ -193,15 +193,21 @@ class _Compiler:
 
         return run
 
-    def _check_pattern(self, node: syntax.Operation) -> None:
-        symbol, _, operand = node.rest[0]
-        if symbol == "matches" and isinstance(operand, syntax.Constant):
-            if not isinstance(operand.value, str):
-                raise self._source.syntax_error(operand.at, "a pattern is a string")
+    def _constant_pattern(self, at: int, left: Closure, constant: syntax.Constant) -> Closure:
+        source = self._source
+        try:
+            pattern = constant_pattern(constant.value)
+        except Fault as fault:
+            raise source.syntax_error(constant.at, fault.message) from None
+
+        def run(state: State, this: Any) -> bool:
+            value = left(state, this)
             try:
-                compiled(operand.value)
+                return pattern.matches(matched_text(value, state), state)
             except Fault as fault:
-                raise self._source.syntax_error(operand.at, fault.message) from None
+                raise source.error(at, fault.message) from None
+
+        return run
 
     def _condition(self, node: syntax.Node, within: bool) -> Closure:
         source, at = self._source, node.at

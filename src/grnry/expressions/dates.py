@@ -60,7 +60,7 @@ def _nanoseconds_cut(clock: str) -> str:
     return f"{whole}.{rest[:digits][:6]}{rest[digits:]}"
 
 
-@lru_cache(maxsize=1_000)
+@lru_cache(maxsize=100)
 def formatter(pattern: str) -> Writer:
     """The function that writes a moment in a Java date pattern."""
     writers = tuple(_writers(pattern))
@@ -133,11 +133,10 @@ def _quarter(moment: datetime) -> int:
     return (moment.month - 1) // 3
 
 
-def _year(width: int) -> Writer:
+def _year(value: Callable[[datetime], int], width: int) -> Writer:
     if width == 2:
-        return lambda moment: f"{moment.year % 100:02d}"
-    # Java writes a year that outgrows its width with a plus.
-    return _number(lambda moment: moment.year, width)
+        return lambda moment: f"{value(moment) % 100:02d}"
+    return _number(value, width)
 
 
 def _fraction(width: int) -> Writer:
@@ -160,6 +159,31 @@ def _nanos_of_day(moment: datetime) -> int:
     return _second_of_day(moment) * 10**9 + _nanoseconds(moment)
 
 
+def _week(first_of_period: date, day: date) -> int:
+    """The week of a day: weeks start on Sunday, the first day lies in week one."""
+    offset = first_of_period.isoweekday() % 7
+    return ((day - first_of_period).days + offset) // 7 + 1
+
+
+def _week_year(moment: datetime) -> int:
+    saturday = moment.date().toordinal() + 6 - moment.isoweekday() % 7
+    return date.fromordinal(saturday).year if saturday <= date.max.toordinal() else 10_000
+
+
+def _week_of_year(moment: datetime) -> int:
+    if _week_year(moment) > moment.year:
+        return 1
+    return _week(date(moment.year, 1, 1), moment.date())
+
+
+def _week_of_month(moment: datetime) -> int:
+    return _week(moment.date().replace(day=1), moment.date())
+
+
+def _day_of_week(moment: datetime) -> int:
+    return moment.isoweekday() % 7 + 1
+
+
 NUMBERS: dict[str, tuple[Callable[[datetime], int], int]] = {
     # letter: value, widest
     "D": (lambda moment: moment.timetuple().tm_yday, 3),
@@ -173,11 +197,18 @@ NUMBERS: dict[str, tuple[Callable[[datetime], int], int]] = {
     "A": (_millis_of_day, 19),
     "n": (_nanoseconds, 19),
     "N": (_nanos_of_day, 19),
+    "w": (_week_of_year, 2),
+    "W": (_week_of_month, 1),
+    "e": (_day_of_week, 2),
+    "c": (_day_of_week, 1),
+    "F": (lambda moment: (moment.day - 1) % 7 + 1, 1),
 }
 NAMES: dict[str, tuple[tuple[str, ...], Callable[[datetime], int]]] = {
     "M": (MONTHS, lambda moment: moment.month - 1),
     "L": (MONTHS, lambda moment: moment.month - 1),
     "E": (DAYS, lambda moment: moment.weekday()),
+    "e": (DAYS, lambda moment: moment.weekday()),
+    "c": (DAYS, lambda moment: moment.weekday()),
 }
 ZONES: dict[str, dict[int, str]] = {
     # What UTC is called, by the letter and how often it stands.
@@ -198,16 +229,16 @@ def _field(pattern: str, letter: str, width: int) -> Writer:
 
 
 def _field_or_none(letter: str, width: int) -> Writer | None:
-    if letter in "yu" and width < 20:
-        return _year(width)
+    if letter in "yuY" and width < 20:
+        return _year(_week_year if letter == "Y" else lambda moment: moment.year, width)
     if letter == "S" and width <= 9:
         return _fraction(width)
     if letter in NUMBERS and width <= NUMBERS[letter][1]:
-        return _day_of_year(width) if letter == "D" else _number(NUMBERS[letter][0], width)
+        return _number(NUMBERS[letter][0], width)
     if letter in "MLqQ" and width <= 2:
         quarter = letter in "qQ"
         return _number(lambda moment: _quarter(moment) + 1 if quarter else moment.month, width)
-    if letter in NAMES and width <= 5:
+    if letter in NAMES and width + (letter == "E") * 2 >= 3 and width <= 5:
         return _name(*NAMES[letter], width)
     if letter in "qQ" and width <= 5:
         return _quarter_name(width)
@@ -216,10 +247,6 @@ def _field_or_none(letter: str, width: int) -> Writer | None:
     if letter == "a" and width == 1:
         return lambda moment: "AM" if moment.hour < 12 else "PM"
     return _constant(ZONES[letter][width]) if width in ZONES.get(letter, {}) else None
-
-
-def _day_of_year(width: int) -> Writer:
-    return _number(NUMBERS["D"][0], width)
 
 
 def _quarter_name(width: int) -> Writer:

@@ -61,8 +61,8 @@ def _bind_safe_json_path(text: str) -> Bound:
     return read
 
 
-_json_path = lru_cache(maxsize=1_000)(_bind_json_path)
-_safe_json_path = lru_cache(maxsize=1_000)(_bind_safe_json_path)
+_json_path = lru_cache(maxsize=100)(_bind_json_path)
+_safe_json_path = lru_cache(maxsize=100)(_bind_safe_json_path)
 
 
 def _bind_date_format(pattern: str) -> Bound:
@@ -76,7 +76,9 @@ def _bind_date_format(pattern: str) -> Bound:
 
 def _call_bound(bind: Callable[[str], Bound], what: str) -> Callable[..., Any]:
     def call(state: State, first: Any, second: Any) -> Any:
-        return bind(_text(second, what, state))(first, state)
+        text = _text(second, what, state)
+        state.compile(text)
+        return bind(text)(first, state)
 
     return call
 

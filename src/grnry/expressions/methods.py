@@ -105,7 +105,7 @@ def _compare_to(state: State, left: Any, right: Any) -> int:
             if one != other:
                 return ord(one) - ord(other)
         return len(left) - len(right)
-    if values.rank(left) != values.rank(right):
+    if not (values.rank(left) and values.rank(right)) and type(left) is not type(right):
         raise Fault(f"{values.type_name(left)} is of another type than {values.type_name(right)}")
     return values.compare(left, right)
 
@@ -115,7 +115,8 @@ def _same(state: State, left: Any, right: Any) -> bool:
 
 
 def _same_but_case(state: State, left: str, right: Any) -> bool:
-    return isinstance(right, str) and left.upper().lower() == right.upper().lower()
+    same_length = isinstance(right, str) and len(left) == len(right)
+    return same_length and left.upper().lower() == right.upper().lower()
 
 
 def _contains(state: State, elements: list[Any], wanted: Any) -> bool:

@@ -10,12 +10,14 @@ from grnry.expressions import methods, syntax, values
 from grnry.expressions.budget import State
 from grnry.expressions.errors import Fault, Source, nearest
 from grnry.expressions.functions import FUNCTIONS
+from grnry.expressions.patterns import compiled
 
 Closure = Callable[[State, Any], Any]
 Link = Callable[[State, Any, Any], Any]
 
 # `this` outside of selections and projections.
 EVENT = object()
+PATTERN_METHODS = frozenset({"matches", "split", "replaceAll", "replaceFirst"})
 REFLECTIVE = frozenset({"getClass", "hashCode", "notify", "notifyAll", "wait", "forName"})
 
 
@@ -149,6 +151,7 @@ class PathCompiler:
         if name not in methods.METHOD_NAMES:
             hint = nearest(name, methods.METHOD_NAMES)
             raise self._source.syntax_error(step.at, f"unknown method '{name}'", hint)
+        self._check_pattern(step)
         known = [table[name] for table in methods.METHODS.values() if name in table]
         if not any(method.takes(count) for method in known):
             raise self._source.syntax_error(
@@ -156,6 +159,16 @@ class PathCompiler:
                 f"'{name}' does not take {count} argument{'s' if count != 1 else ''}",
                 _counts(known[0]),
             )
+
+    def _check_pattern(self, step: syntax.Method) -> None:
+        """A constant pattern is checked before there is an event."""
+        first = step.arguments[0] if step.arguments else None
+        if step.name not in PATTERN_METHODS or not isinstance(first, syntax.Constant):
+            return
+        try:
+            compiled(str(first.value))
+        except Fault as fault:
+            raise self._source.syntax_error(first.at, fault.message) from None
 
     def _index(self, step: syntax.Index) -> Link:
         """The index is read from the event, except that a bare name is an object's key."""
@@ -177,11 +190,11 @@ class PathCompiler:
 
     def _selection(self, step: syntax.Selection) -> Link:
         criterion = self._closure(step.criterion, True)
-        which = step.which
+        which, weight = step.which, syntax.weight(step.criterion)
 
         def chosen(state: State, value: Any) -> Iterator[Any]:
             for element in elements(value, "selection"):
-                state.spend(1)
+                state.spend(weight)
                 verdict = criterion(state, element)
                 if not isinstance(verdict, bool):
                     raise Fault(f"a selection needs true or false, not {values.type_name(verdict)}")
@@ -202,12 +215,12 @@ class PathCompiler:
         return run
 
     def _projection(self, step: syntax.Projection) -> Link:
-        body = self._closure(step.body, True)
+        body, weight = self._closure(step.body, True), syntax.weight(step.body)
 
         def run(state: State, this: Any, value: Any) -> Any:
             projected = []
             for element in elements(value, "projection"):
-                state.spend(1)
+                state.spend(weight)
                 projected.append(body(state, element))
             return projected
 

@@ -5,15 +5,26 @@ a dot leaves out); what RE2 can not do (back references, look-around, possessive
 intersection of character classes) is a fault that says so.
 """
 
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
 import re2  # type: ignore[import-untyped]
 
-from grnry.expressions.budget import MAX_PATTERN_LENGTH
+from grnry.expressions.budget import (
+    MAX_PATTERN_LENGTH,
+    MAX_PATTERN_MEMORY,
+    MAX_SEARCHED_LENGTH,
+    State,
+)
 from grnry.expressions.errors import Fault
 
+# RE2 falls back from one look at a character to one for each part of the pattern.
+CHARACTERS_TIMES_SIZE_PER_STEP = 500
+SQUARES_TIMES_SIZE_PER_STEP = 100_000
+
 DOT = r"[^\n\r\x{85}\x{2028}\x{2029}]"
+OPERATORS = frozenset(r".$|()[{^?*+\\")
 SPACES = r" \t\n\x0B\f\r"
 CLASS_ESCAPES = {"h": r" \t\x{A0}\x{1680}\x{180e}\x{2000}-\x{200a}\x{202f}\x{205f}\x{3000}"}
 CLASS_ESCAPES |= {"s": SPACES}
@@ -39,26 +50,60 @@ POSIX = {
 }
 
 
-@lru_cache(maxsize=1_000)
-def compiled(pattern: str) -> Any:
+class Pattern:
+    """A compiled pattern, whose use costs steps by its size and the text's length."""
+
+    def __init__(self, program: Any) -> None:
+        self._program = program
+        self._size: int = program.programsize
+
+    def matches(self, text: str, state: State) -> bool:
+        """Whether the whole text matches."""
+        state.spend(1 + len(text) * self._size // CHARACTERS_TIMES_SIZE_PER_STEP)
+        return self._program.fullmatch(text) is not None
+
+    def search(self, text: str, state: State) -> Iterator[Any]:
+        """All matches in the text, each of which may have to look at all that follows."""
+        if len(text) > MAX_SEARCHED_LENGTH:
+            raise Fault(
+                f"the text is longer than the {MAX_SEARCHED_LENGTH:,} characters "
+                "that a pattern is searched in"
+            )
+        state.spend(1 + len(text) ** 2 * self._size // SQUARES_TIMES_SIZE_PER_STEP)
+        for match in self._program.finditer(text):
+            state.spend(1)
+            yield match
+
+
+@lru_cache(maxsize=100)
+def compiled(pattern: str) -> Pattern:
     """The compiled pattern; a fault where it is none."""
     if len(pattern) > MAX_PATTERN_LENGTH:
         raise Fault(f"the pattern is longer than {MAX_PATTERN_LENGTH:,} characters")
     options = re2.Options()
     options.log_errors = False
+    options.max_mem = MAX_PATTERN_MEMORY
     translated = _Translation(pattern).text()
     try:
-        return re2.compile(translated, options)
+        return Pattern(re2.compile(translated, options))
     except re2.error as error:
         reason = error.args[0] if error.args else "it is malformed"
         reason = reason.decode(errors="replace") if isinstance(reason, bytes) else reason
         raise Fault(f"the pattern '{pattern}' can not be used: {reason}") from None
 
 
+def literal(pattern: str) -> str | None:
+    """The text that a pattern without operators stands for; None for any other."""
+    if len(pattern) == 2 and pattern[0] == "\\" and not pattern[1].isalnum():
+        return pattern[1]
+    return None if any(character in OPERATORS for character in pattern) else pattern
+
+
 class _Translation:
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
         self._at = 0
+        self._dot = DOT
 
     def text(self) -> str:
         pieces = []
@@ -86,7 +131,7 @@ class _Translation:
             return self._group()
         character = self._take()
         if character == ".":
-            return DOT
+            return self._dot
         if character in "*+?}" and self._starts("+"):
             raise self._refuse("possessive repetition is not supported")
         return character
@@ -103,8 +148,10 @@ class _Translation:
         flags = ""
         while self._at < len(self._pattern) and self._pattern[self._at].isalpha():
             flags += self._take()
-        if set(flags) - set("im"):
-            raise self._refuse(f"the flags '{flags}' are not supported, i and m are")
+        if set(flags) - set("ims"):
+            raise self._refuse(f"the flags '{flags}' are not supported; i, m and s are")
+        if "s" in flags:
+            self._dot = "."
         return opening + flags
 
     def _escape(self, *, within_class: bool) -> str:

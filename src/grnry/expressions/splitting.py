@@ -5,16 +5,28 @@ from typing import Any
 
 from grnry.expressions.budget import MAX_TEXT_LENGTH, State
 from grnry.expressions.errors import Fault
-from grnry.expressions.patterns import compiled
+from grnry.expressions.patterns import compiled, literal
 
 
 def _matches(pattern: str, text: str, state: State) -> Iterator[Any]:
-    for match in compiled(pattern).finditer(text):
-        state.spend(1)
-        yield match
+    state.compile(pattern)
+    return compiled(pattern).search(text, state)
 
 
 def split(state: State, text: str, pattern: str, limit: int = 0) -> list[str]:
+    plain = literal(pattern)
+    if plain:
+        pieces = text.split(plain, limit - 1 if limit > 0 else -1)
+        state.spend(len(pieces))
+    else:
+        pieces = _split(state, text, pattern, limit)
+    if limit == 0 and len(pieces) > 1:
+        while pieces and not pieces[-1]:
+            pieces.pop()
+    return pieces
+
+
+def _split(state: State, text: str, pattern: str, limit: int) -> list[str]:
     pieces: list[str] = []
     start = 0
     for match in _matches(pattern, text, state):
@@ -27,9 +39,6 @@ def split(state: State, text: str, pattern: str, limit: int = 0) -> list[str]:
         pieces.append(text[start : match.start()])
         start = match.end()
     pieces.append(text[start:])
-    if limit == 0 and len(pieces) > 1:
-        while pieces and not pieces[-1]:
-            pieces.pop()
     return pieces
 
 

@@ -4,7 +4,7 @@ Chains are flat: `a + b - c` is one `Operation` and `a.b[0].c` one `Path`, so th
 never deeper than the brackets of the text.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 
@@ -115,3 +115,12 @@ class Projection(Step):
 class Path(Node):
     start: Node
     steps: tuple[Step, ...]
+
+
+def weight(part: Any) -> int:
+    """How many nodes a tree has."""
+    if isinstance(part, tuple):
+        return sum(weight(element) for element in part)
+    if not isinstance(part, Node):
+        return 0
+    return 1 + sum(weight(getattr(part, field.name)) for field in fields(part))

@@ -16,7 +16,7 @@ class Undefined:
 
 
 UNDEFINED: Final = Undefined()
-FLAGS = frozenset("im")
+FLAGS = frozenset("ims")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Pattern:
     @classmethod
     def of(cls, expression: str, flags: str) -> "Pattern":
         if set(flags) - FLAGS:
-            raise Fault(f"the flags '{flags}' are not supported, i and m are")
+            raise Fault(f"the flags '{flags}' are not supported; i, m and s are")
         pattern = cls(f"(?{flags}:{expression})" if flags else expression)
         compiled(pattern.expression)
         return pattern
@@ -36,8 +36,7 @@ class Pattern:
     def matches(self, value: Any, state: State) -> bool:
         is_text = isinstance(value, str | bool) or rank(value) > 0
         text = values.text(value, state) if is_text else ""
-        state.read(text)
-        return compiled(self.expression).fullmatch(text) is not None
+        return compiled(self.expression).matches(text, state)
 
 
 def _number(text: str) -> float | None:

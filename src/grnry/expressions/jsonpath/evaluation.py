@@ -59,7 +59,7 @@ def _plain_keys(path: Path) -> tuple[str | int, ...] | None:
 
 
 def _plain(text: str, keys: tuple[str | int, ...]) -> JsonPath:
-    typed_keys: tuple[tuple[type, Any], ...] = tuple(
+    typed_keys: tuple[tuple[Any, Any], ...] = tuple(
         (dict if isinstance(key, str) else list, key) for key in keys
     )
     missing = f"there is nothing at '{text}'"

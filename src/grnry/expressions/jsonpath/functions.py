@@ -53,8 +53,8 @@ def _concat(model: Any, arguments: list[Any], state: State) -> str:
     for argument in arguments:
         if isinstance(argument, list):
             pieces += [text(part, state) for part in argument if part is not None]
-        elif isinstance(argument, str):
-            pieces.append(argument)
+        elif argument is not None:
+            pieces.append(text(argument, state))
     state.spend(len(pieces))
     if sum(map(len, pieces)) > MAX_TEXT_LENGTH:
         raise Fault(f"the text is longer than {MAX_TEXT_LENGTH:,} characters")

@@ -22,6 +22,7 @@ from grnry.expressions.jsonpath.tokens import (
 )
 
 MAX_PATH_LENGTH = 2_000
+MAX_PATH_TOKENS = 100
 
 
 def parse_path(text: str, nesting: int = 0) -> Path:
@@ -51,6 +52,8 @@ class _PathParser:
             if reader.character not in ".[":
                 raise reader.fault("'.' or '[' is expected")
             self._token()
+        if len(self._tokens) > MAX_PATH_TOKENS:
+            raise Fault(f"the path has more than {MAX_PATH_TOKENS} parts")
         if self._tokens and isinstance(self._tokens[-1], Scan):
             raise reader.fault("a path does not end with '..'")
         return Path(from_root, _inverted(tuple(self._tokens)))

@@ -34,7 +34,7 @@ class Slice:
         if self.end is None:
             start = self.start + length if self.start < 0 else self.start
             return range(max(0, start), length)
-        return range(self.start, min(length, self.end)) if length else range(0)
+        return range(max(self.start, -length), min(length, self.end))
 
 
 @dataclass(frozen=True, slots=True)
