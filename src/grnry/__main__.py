@@ -2,7 +2,9 @@
 
 
 def main() -> None:
-    raise SystemExit("Nothing is here yet.")
+    from grnry.cli.main import app
+
+    app(prog_name="grnry")
 
 
 if __name__ == "__main__":

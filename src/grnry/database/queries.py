@@ -28,7 +28,7 @@ class Queries:
         except KeyError:
             raise AttributeError(name) from None
 
-    def composed(self, name: str, **identifiers: sql.Composable) -> sql.Composed:
+    def composed(self, name: str, /, **identifiers: sql.Composable) -> sql.Composed:
         """A block whose `{placeholders}` are identifiers or literals, quoted by the driver."""
         return getattr(self, name).format(**identifiers)  # type: ignore[no-any-return]
 

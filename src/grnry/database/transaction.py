@@ -7,11 +7,15 @@ from typing import Any
 import psycopg
 from psycopg import sql
 from psycopg.rows import DictRow
+from psycopg.types.json import Jsonb
 
 from grnry.errors import GranaryError, ServiceAway
 
 Row = dict[str, Any]
 Statement = sql.SQL | sql.Composed
+
+Json = Jsonb
+"""Wraps a value that goes into a jsonb column."""
 
 # SQLSTATE classes of a server that is away or going away, not of a wrong statement.
 _AWAY_CLASSES = ("08", "53", "57")

@@ -49,6 +49,7 @@ create table grnry.projects (
   created_at timestamptz not null default now()
 );
 insert into grnry.projects (name, display_name) values ('global', 'global');
+create schema global;
 
 create table grnry.event_types (
   name text primary key,
@@ -81,7 +82,6 @@ create table grnry.event_type_versions (
   event_id_expression text,
   timestamp_expression text,
   deletion_expression text,
-  created_at timestamptz not null default now(),
   primary key (name, version)
 );
 

@@ -1,0 +1,41 @@
+"""Options that several commands share, and how commands end."""
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, ParamSpec
+
+import typer
+
+from grnry.errors import GranaryError
+
+P = ParamSpec("P")
+
+Data = Annotated[
+    Path | None,
+    typer.Option(help="The data folder of `grnry up` (GRNRY_DATA, else ./.grnry).", metavar="DIR"),
+]
+Project = Annotated[str, typer.Option(help="The project.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+EventTypeName = Annotated[str, typer.Argument(help="The event type's name.", metavar="EVENT_TYPE")]
+
+
+def command(run: Callable[P, None]) -> Callable[P, None]:
+    """A command whose errors are one sentence and exit code 1."""
+
+    @wraps(run)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
+        from grnry.cli.client import CallFailed
+
+        try:
+            run(*args, **kwargs)
+        except (CallFailed, GranaryError) as error:
+            said = error.message if isinstance(error, GranaryError) else str(error)
+            print(said, file=sys.stderr)
+            raise typer.Exit(1) from error
+        except BrokenPipeError:
+            sys.stderr.close()
+            raise typer.Exit(1) from None
+
+    return guarded

@@ -1,0 +1,87 @@
+"""Leases: who may write what a partition gives, and from which offset it goes on.
+
+A sink moves its offsets in the transaction that stores the rows, under the epoch it holds. Whoever
+takes a partition over raises the epoch and ends the old owner's backend, so a frozen owner that
+wakes up can neither write old values nor hold locks.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import psycopg
+from psycopg.rows import DictRow
+
+from grnry.database.queries import load
+from grnry.errors import GranaryError
+
+Partition = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to write one partition's rows."""
+
+    epoch: int
+    next_offset: int | None
+
+
+class LeaseLost(GranaryError):  # noqa: N818
+    """Another worker has taken partitions over."""
+
+    def __init__(self, partitions: Sequence[Partition]) -> None:
+        self.partitions = frozenset(partitions)
+        super().__init__(f"Another worker has taken {len(partitions)} partitions over.")
+
+
+class Leases:
+    """The leases of one deployment, as one of its workers holds them."""
+
+    def __init__(self, deployment: str, owner: str) -> None:
+        self._deployment = deployment
+        self._owner = owner
+        self._queries = load("grnry.database", "leases.sql")
+
+    def take(
+        self, connection: psycopg.Connection[DictRow], partitions: Sequence[Partition]
+    ) -> dict[Partition, Lease]:
+        """Take partitions over from whoever holds them."""
+        places = self._places(partitions)
+        connection.execute(self._queries.end_owners, places)
+        with connection.transaction():
+            taken = connection.execute(self._queries.take, {**places, "owner": self._owner})
+            return {
+                (row["topic"], row["partition"]): Lease(row["epoch"], row["next_offset"])
+                for row in taken
+            }
+
+    def release(
+        self, connection: psycopg.Connection[DictRow], partitions: Sequence[Partition]
+    ) -> None:
+        """Say that we are done with them; the next owner need not end us."""
+        values = {**self._places(partitions), "owner": self._owner}
+        connection.execute(self._queries.release, values)
+
+    def move(
+        self,
+        connection: psycopg.Connection[DictRow],
+        leases: Mapping[Partition, Lease],
+        offsets: Mapping[Partition, int],
+    ) -> None:
+        """Within a sink's transaction: lock the rows, check the epochs, move the offsets."""
+        partitions = list(offsets)
+        values = {
+            **self._places(partitions),
+            "epochs": [leases[partition].epoch for partition in partitions],
+            "offsets": list(offsets.values()),
+        }
+        moved = connection.execute(self._queries.move, values).fetchall()
+        if len(moved) != len(partitions):
+            held = {(row["topic"], row["partition"]) for row in moved}
+            raise LeaseLost([partition for partition in partitions if partition not in held])
+
+    def _places(self, partitions: Sequence[Partition]) -> dict[str, object]:
+        return {
+            "deployment": self._deployment,
+            "topics": [topic for topic, _ in partitions],
+            "partitions": [number for _, number in partitions],
+        }

@@ -1,0 +1,43 @@
+-- name: end_owners
+-- A process number is used again in time, so the backend's start is compared as well.
+select pg_terminate_backend(activity.pid, 5000)
+from grnry.leases as lease
+join unnest(%(topics)s::text[], %(partitions)s::int[]) as place (topic, partition)
+  on lease.topic = place.topic and lease.partition = place.partition
+join pg_stat_activity as activity
+  on activity.pid = lease.backend_pid and activity.backend_start = lease.backend_start
+where lease.deployment = %(deployment)s and activity.pid <> pg_backend_pid()
+group by activity.pid;
+
+-- name: take
+insert into grnry.leases
+  (deployment, topic, partition, owner, backend_pid, backend_start)
+select %(deployment)s, place.topic, place.partition, %(owner)s, activity.pid, activity.backend_start
+from unnest(%(topics)s::text[], %(partitions)s::int[]) as place (topic, partition),
+  pg_stat_activity as activity
+where activity.pid = pg_backend_pid()
+order by place.topic, place.partition
+on conflict (deployment, topic, partition) do update set
+  owner = excluded.owner,
+  epoch = leases.epoch + 1,
+  backend_pid = excluded.backend_pid,
+  backend_start = excluded.backend_start
+returning topic, partition, epoch, next_offset;
+
+-- name: release
+update grnry.leases as lease
+set owner = null, backend_pid = null, backend_start = null, epoch = epoch + 1
+from unnest(%(topics)s::text[], %(partitions)s::int[]) as place (topic, partition)
+where lease.deployment = %(deployment)s and lease.owner = %(owner)s
+  and lease.backend_pid = pg_backend_pid()
+  and lease.topic = place.topic and lease.partition = place.partition;
+
+-- name: move
+update grnry.leases as lease
+set next_offset = place.next_offset
+from unnest(%(topics)s::text[], %(partitions)s::int[], %(epochs)s::bigint[], %(offsets)s::bigint[])
+  as place (topic, partition, epoch, next_offset)
+where lease.deployment = %(deployment)s
+  and lease.topic = place.topic and lease.partition = place.partition
+  and lease.epoch = place.epoch
+returning lease.topic, lease.partition;

@@ -1,0 +1,83 @@
+"""The reconciler's process: waits for wishes, for workers, and for signals, in one loop.
+
+It has a single thread, as its workers are forks of it.
+"""
+
+import logging
+import os
+import select
+import signal
+from pathlib import Path
+
+import psycopg
+
+from grnry.deployments.health import Health, HealthServer
+from grnry.deployments.processes import Entry, Processes
+from grnry.deployments.reconciler import Reconciler
+
+logger = logging.getLogger(__name__)
+
+AWAY_SECONDS = 0.2
+
+
+def run_reconciler(url: str, entry: Entry, logs: Path, health: Path | None) -> int:
+    """Reconcile until a signal ends it; then stop the workers, the last batch finished."""
+    stopping: list[int] = []
+    waker, wake = os.pipe()
+    os.set_blocking(waker, False)
+    os.set_blocking(wake, False)
+    for sig in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sig, lambda number, _frame: stopping.append(number))
+    signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    processes = Processes(entry, logs)
+    reconciler = Reconciler(url, processes)
+    server = _health_server(health, reconciler)
+    while not stopping:
+        pause = _step(reconciler)
+        _wait(pause, reconciler, processes, server, waker)
+    logger.info("Stopping the workers.")
+    processes.stop_all()
+    reconciler.disconnect()
+    return 0
+
+
+def _health_server(address: Path | None, reconciler: Reconciler) -> HealthServer | None:
+    def why_not_ready() -> str:
+        return "" if reconciler.is_leader else "it does not reconcile: no database, or another does"
+
+    return HealthServer(address, Health(why_not_ready)) if address else None
+
+
+def _step(reconciler: Reconciler) -> float:
+    try:
+        if reconciler.connect():
+            return reconciler.step()
+    except psycopg.Error as error:
+        if reconciler.is_leader:
+            logger.warning("The database is away: %s", str(error).strip().splitlines()[0])
+        reconciler.disconnect()
+    return AWAY_SECONDS
+
+
+def _wait(
+    pause: float,
+    reconciler: Reconciler,
+    processes: Processes,
+    server: HealthServer | None,
+    waker: int,
+) -> None:
+    database = reconciler.fileno()
+    watched = [waker, *processes.filenos()]
+    watched += [database] if database is not None else []
+    watched += [server.fileno()] if server else []
+    readable, _, _ = select.select(watched, [], [], pause)
+    if waker in readable:
+        os.read(waker, 4096)
+    if server and server.fileno() in readable:
+        server.answer_one()
+    if database in readable:
+        try:
+            reconciler.notified()
+        except psycopg.Error:
+            reconciler.disconnect()

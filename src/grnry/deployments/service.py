@@ -1,0 +1,69 @@
+"""What rooms ask of deployments, as part of their own transactions."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from grnry.database.queries import Queries, load
+from grnry.database.transaction import Json, Transaction
+from grnry.deployments.model import State
+
+RECONCILER_LOCK = 0x6772_6E72_0001
+"""Held by the one process that reconciles."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A deployment's state as its users see it."""
+
+    state: State
+    message: str = ""
+    retrying: bool = False
+    is_outdated: bool = False
+
+
+def save(
+    transaction: Transaction, name: str, command: Sequence[str], environment: Mapping[str, str]
+) -> None:
+    """Say what should run; what runs already is outdated until its next start."""
+    transaction.run(
+        _queries().save,
+        name=name,
+        command=list(command),
+        environment=Json(dict(environment)),
+    )
+
+
+def start(transaction: Transaction, name: str) -> None:
+    _want(transaction, name, "running")
+
+
+def stop(transaction: Transaction, name: str) -> None:
+    _want(transaction, name, "stopped")
+
+
+def _want(transaction: Transaction, name: str, desired: str) -> None:
+    transaction.run(_queries().want, name=name, desired=desired)
+    transaction.rows(_queries().notify, name=name)
+
+
+def delete(transaction: Transaction, name: str) -> None:
+    """Forget it; the reconciler stops what still runs."""
+    transaction.run(_queries().delete, name=name)
+    transaction.rows(_queries().notify, name=name)
+
+
+def condition(transaction: Transaction, name: str) -> Condition | None:
+    row = transaction.row(_queries().state, name=name, lock=RECONCILER_LOCK)
+    if row is None:
+        return None
+    state = State(row["state"])
+    if state is State.STOPPED:
+        return Condition(state)
+    if not row["is_observed"]:
+        return Condition(State.FAILED, "nobody watches it at the moment", retrying=True)
+    is_outdated = state is State.RUNNING and row["observed_generation"] != row["generation"]
+    return Condition(state, row["message"], row["retrying"], is_outdated)
+
+
+def _queries() -> Queries:
+    return load("grnry.deployments")

@@ -1,0 +1,109 @@
+"""A worker: the process around an engine; stopped by signals, its state told to who asks."""
+
+import logging
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import FrameType
+from typing import Protocol
+
+from grnry.deployments.health import Health, HealthServer
+from grnry.deployments.reporting import Reporter, Said
+
+logger = logging.getLogger(__name__)
+
+HEALTH_VARIABLE = "GRNRY_HEALTH"
+LOOK_SECONDS = 1.0
+
+
+class Report(Protocol):
+    """A worker's own word."""
+
+    @property
+    def state(self) -> str: ...
+    @property
+    def message(self) -> str: ...
+    @property
+    def retrying(self) -> bool: ...
+
+
+class Work(Protocol):
+    """An engine and what it says of itself."""
+
+    @property
+    def changed(self) -> threading.Event:
+        """Set when the report is another."""
+        ...
+
+    def run(self) -> None:
+        """Blocks until `stop`."""
+        ...
+
+    def stop(self) -> None:
+        """From a signal handler: only sets a flag."""
+        ...
+
+    def report(self) -> Report: ...
+
+    def metrics(self) -> str: ...
+
+
+def run_worker(work: Work, environment: Mapping[str, str]) -> int:
+    """Run an engine until it is told to stop; answers the exit code."""
+    reporter = Reporter.from_environment(environment)
+    failed: list[BaseException] = []
+    done = threading.Event()
+
+    def target() -> None:
+        try:
+            work.run()
+        except BaseException as error:
+            logger.exception("The worker ends.")
+            failed.append(error)
+        finally:
+            done.set()
+            work.changed.set()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        work.stop()
+
+    for sig in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sig, on_signal)
+    _serve_health(work, environment)
+    engine = threading.Thread(target=target, name="engine")
+    engine.start()
+    _report_until(done, work, reporter)
+    engine.join()
+    if failed:
+        reporter.tell(Said("FAILED", str(failed[0]), retrying=True))
+    return 1 if failed else 0
+
+
+def _report_until(done: threading.Event, work: Work, reporter: Reporter) -> None:
+    while not done.is_set():
+        report = work.report()
+        reporter.tell(Said(report.state, report.message, report.retrying))
+        work.changed.wait(LOOK_SECONDS)
+        work.changed.clear()
+
+
+def _serve_health(work: Work, environment: Mapping[str, str]) -> None:
+    address = environment.get(HEALTH_VARIABLE, "")
+    if address:
+        health = Health(lambda: _why_not_ready(work), work.metrics)
+        HealthServer(health_address(address), health).start()
+
+
+def _why_not_ready(work: Work) -> str:
+    report: Callable[[], Report] = work.report
+    said = report()
+    return "" if said.state == "RUNNING" else said.message or said.state
+
+
+def health_address(text: str) -> Path | tuple[str, int]:
+    """`host:port`, or the path of a Unix socket."""
+    if "/" in text:
+        return Path(text)
+    host, _, port = text.rpartition(":")
+    return (host or "127.0.0.1", int(port))

@@ -1,0 +1,1 @@
+"""Event types: a named, versioned contract of a stream."""

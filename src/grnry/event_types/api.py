@@ -1,0 +1,248 @@
+"""Event types over HTTP."""
+
+import re
+from typing import Annotated, Any
+
+from fastapi import Path, Query, Request, Response
+
+from grnry.errors import BadInput
+from grnry.event_types.bodies import (
+    EventTypeAnswer,
+    EventTypeBody,
+    EventTypeList,
+    full,
+    limited,
+)
+from grnry.event_types.service import EventTypes
+from grnry.http.context import CurrentIdentity
+from grnry.http.links import Links
+from grnry.http.openapi import errors
+from grnry.http.paging import WholePage, page_links
+from grnry.http.routing import Router
+
+GLOBAL = "global"
+EXPANSIONS = ("inputs", "outputs", "totalCount")
+BOTH_ENDS = frozenset({"inputs", "outputs"})
+
+_NATURAL = re.compile(r"[0-9]{1,9}")
+
+ProjectName = Annotated[str, Path(alias="project_name", description="The project's name.")]
+EventTypeName = Annotated[str, Path(alias="event_type_name", description="Its name, as it is.")]
+Search = Annotated[str, Query(description="Part of the display name, without regard to case.")]
+Expand = Annotated[
+    str, Query(description=f"Any of {', '.join(EXPANSIONS)}, comma-separated.", examples=["inputs"])
+]
+
+
+def router(service: EventTypes, links: Links) -> Router:
+    """All operations; those without a project read all projects and write to `global`."""
+    api = Router(tags=["event types"])
+    calls = _Calls(service, links)
+
+    @api.get("/projects/{project_name}/event-types", **_LIST)
+    def list_of_project(
+        request: Request,
+        caller: CurrentIdentity,
+        project: ProjectName,
+        page: WholePage,
+        search: Search = "",
+        expand: Expand = "",
+    ) -> Any:
+        """The latest version of each event type of a project."""
+        return calls.list(request, caller, project, page, search, expand)
+
+    @api.get("/event-types", **_LIST)
+    def list_of_all(
+        request: Request,
+        caller: CurrentIdentity,
+        page: WholePage,
+        search: Search = "",
+        expand: Expand = "",
+    ) -> Any:
+        """The latest version of each event type of all projects, in short."""
+        return calls.list(request, caller, None, page, search, expand)
+
+    @api.get("/projects/{project_name}/event-types/{event_type_name}", **_LIST_ONE)
+    def versions_of_project(
+        request: Request, caller: CurrentIdentity, project: ProjectName, name: EventTypeName
+    ) -> Any:
+        """All versions of an event type, oldest first."""
+        return calls.versions(request, caller, project, name)
+
+    @api.get("/event-types/{event_type_name}", **_LIST_ONE)
+    def versions_of_all(request: Request, caller: CurrentIdentity, name: EventTypeName) -> Any:
+        """All versions of an event type of any project, in short."""
+        return calls.versions(request, caller, None, name)
+
+    @api.get("/projects/{project_name}/event-types/{event_type_name}/{version}", **_ONE)
+    def version_of_project(
+        request: Request,
+        caller: CurrentIdentity,
+        project: ProjectName,
+        name: EventTypeName,
+        version: str,
+    ) -> Any:
+        """One version: a number, or `latest`."""
+        return calls.version(request, caller, project, name, version)
+
+    @api.get("/event-types/{event_type_name}/{version}", **_ONE)
+    def version_of_all(
+        request: Request, caller: CurrentIdentity, name: EventTypeName, version: str
+    ) -> Any:
+        """One version of an event type of any project, in short."""
+        return calls.version(request, caller, None, name, version)
+
+    @api.post("/projects/{project_name}/event-types", **_CREATE)
+    def create_in_project(
+        request: Request, caller: CurrentIdentity, project: ProjectName, body: EventTypeBody
+    ) -> Any:
+        """Make an event type with its topic, view and persister."""
+        return calls.create(request, caller, project, body.name, body)
+
+    @api.post("/event-types", **_CREATE)
+    def create_in_global(request: Request, caller: CurrentIdentity, body: EventTypeBody) -> Any:
+        """Make an event type in the project `global`."""
+        return calls.create(request, caller, GLOBAL, body.name, body)
+
+    @api.post("/projects/{project_name}/event-types/{event_type_name}", **_CREATE)
+    def create_named_in_project(
+        request: Request,
+        caller: CurrentIdentity,
+        project: ProjectName,
+        name: EventTypeName,
+        body: EventTypeBody,
+    ) -> Any:
+        """Make an event type with a name of one's choice."""
+        return calls.create(request, caller, project, name, body)
+
+    @api.post("/event-types/{event_type_name}", **_CREATE)
+    def create_named_in_global(
+        request: Request, caller: CurrentIdentity, name: EventTypeName, body: EventTypeBody
+    ) -> Any:
+        """Make an event type with a name of one's choice in the project `global`."""
+        return calls.create(request, caller, GLOBAL, name, body)
+
+    @api.delete("/projects/{project_name}/event-types/{event_type_name}", **_DELETE)
+    def delete_in_project(
+        caller: CurrentIdentity, project: ProjectName, name: EventTypeName
+    ) -> Response:
+        """Delete all versions, the persister, the topic and the view; stored events stay."""
+        service.delete(caller, project, name)
+        return Response(status_code=204)
+
+    @api.delete("/event-types/{event_type_name}", **_DELETE)
+    def delete_in_global(caller: CurrentIdentity, name: EventTypeName) -> Response:
+        """Delete an event type of the project `global`."""
+        service.delete(caller, GLOBAL, name)
+        return Response(status_code=204)
+
+    return api
+
+
+_ANSWER = {"response_model_exclude_unset": True}
+_LIST: dict[str, Any] = {"response_model": EventTypeList, **_ANSWER}
+_LIST_ONE: dict[str, Any] = {**_LIST, "responses": errors(404)}
+_ONE: dict[str, Any] = {
+    "response_model": EventTypeAnswer,
+    "responses": errors(404),
+    **_ANSWER,
+}
+_CREATE: dict[str, Any] = {
+    "response_model": EventTypeAnswer,
+    "responses": errors(409),
+    **_ANSWER,
+}
+_DELETE: dict[str, Any] = {"status_code": 204, "responses": errors(404, 412)}
+
+
+class _Calls:
+    """Parse, call, render."""
+
+    def __init__(self, service: EventTypes, links: Links) -> None:
+        self._service = service
+        self._links = links
+
+    def list(
+        self,
+        request: Request,
+        caller: CurrentIdentity,
+        project: str | None,
+        page: WholePage,
+        search: str,
+        expand: str,
+    ) -> dict[str, Any]:
+        expansions = parse_expansions(expand)
+        with_total = "totalCount" in expansions
+        found = self._service.page(
+            caller,
+            project,
+            search=search,
+            limit=page.size,
+            offset=page.offset,
+            with_total=with_total,
+        )
+        answer: dict[str, Any] = {
+            "_links": page_links(self._links, request, page, has_next=found.has_next),
+            "eventTypes": [
+                self._render(request, event_type, project, expansions)
+                for event_type in found.event_types
+            ],
+        }
+        return answer | ({"totalCount": found.total} if with_total else {})
+
+    def versions(
+        self, request: Request, caller: CurrentIdentity, project: str | None, name: str
+    ) -> dict[str, Any]:
+        found = self._service.versions(caller, project, name)
+        return {
+            "_links": {"self": {"href": self._links.to_itself(request)}},
+            "eventTypes": [self._render(request, each, project, frozenset()) for each in found],
+        }
+
+    def version(
+        self,
+        request: Request,
+        caller: CurrentIdentity,
+        project: str | None,
+        name: str,
+        version: str,
+    ) -> dict[str, Any]:
+        found = self._service.version(caller, project, name, parse_version(version))
+        return self._render(request, found, project, BOTH_ENDS)
+
+    def create(
+        self,
+        request: Request,
+        caller: CurrentIdentity,
+        project: str,
+        name: str | None,
+        body: EventTypeBody,
+    ) -> dict[str, Any]:
+        made = self._service.create(caller, project, name or None, body.draft())
+        return self._render(request, made, project, BOTH_ENDS)
+
+    def _render(
+        self, request: Request, event_type: Any, project: str | None, expand: frozenset[str]
+    ) -> dict[str, Any]:
+        base = self._links.base(request)
+        return limited(event_type, base) if project is None else full(event_type, base, expand)
+
+
+def parse_version(text: str) -> int | None:
+    """A number from 1; none for `latest`."""
+    if text == "latest":
+        return None
+    number = int(text) if _NATURAL.fullmatch(text) else 0
+    if number < 1:
+        raise BadInput.of("version", f"must be a natural number or 'latest' but is '{text}'")
+    return number
+
+
+def parse_expansions(text: str) -> frozenset[str]:
+    asked = frozenset(part.strip() for part in text.split(",") if part.strip())
+    if unknown := asked - set(EXPANSIONS):
+        raise BadInput.of(
+            "expand",
+            f"must be any of {', '.join(EXPANSIONS)} but is '{', '.join(sorted(unknown))}'",
+        )
+    return asked

@@ -1,0 +1,220 @@
+"""Event types as they are sent and answered."""
+
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from grnry.errors import BadInput, Problem
+from grnry.event_types import model
+from grnry.event_types.model import Draft, EventType
+from grnry.event_types.names import view_of
+from grnry.http.bodies import AnswerBody, RequestBody
+from grnry.http.times import time_text
+
+
+class EventTypeBody(RequestBody):
+    """What makes an event type."""
+
+    generated_fields: ClassVar[frozenset[str]] = frozenset(
+        {
+            "_links",
+            "createdAt",
+            "createdBy",
+            "inputs",
+            "modifiedAt",
+            "modifiedBy",
+            "outputs",
+            "projectName",
+            "topicName",
+            "version",
+        }
+    )
+
+    name: str | None = Field(None, description="Derived from `displayName` where it is not given.")
+    display_name: str = Field(description="Unique in its project, without regard to case.")
+    description: str = ""
+    type: str = Field(model.DATA_IN, description="Only `data_in` is supported yet.")
+    correlation_id_expression: str = Field("", examples=["payload.user"])
+    event_id_expression: str = Field("", examples=["payload.id", "#randomUUID()"])
+    timestamp_expression: str = model.DEFAULT_TIMESTAMP_EXPRESSION
+    deletion_expression: str = ""
+    consumer: str | None = Field(None, description="The role that lets others' belts read it.")
+    eventstore_ttl: str = Field(model.DEFAULT_TTL, alias="eventstoreTTL")
+    replication: int = model.DEFAULT_REPLICATION
+    partition_count: int = model.DEFAULT_PARTITIONS
+    retention_ms: int = model.DEFAULT_RETENTION_MS
+    schema_: Any = Field(None, alias="schema", description="Not a field of type `data_in`.")
+    source: Any = Field(None, description="Not a field of type `data_in`.")
+    physical_locations: Any = Field(None, description="Not a field of type `data_in`.")
+
+    def draft(self) -> Draft:
+        """The draft; raises BadInput for fields that its type does not have."""
+        foreign = {
+            "schema": self.schema_,
+            "source": self.source,
+            "physicalLocations": self.physical_locations,
+        }
+        given = [name for name, value in foreign.items() if value]
+        if given and self.type == model.DATA_IN:
+            raise BadInput(Problem(name, "is not a field of type 'data_in'") for name in given)
+        return Draft(
+            display_name=self.display_name,
+            type=self.type,
+            description=self.description,
+            correlation_id_expression=self.correlation_id_expression,
+            event_id_expression=self.event_id_expression,
+            timestamp_expression=self.timestamp_expression,
+            deletion_expression=self.deletion_expression,
+            consumer=self.consumer or None,
+            eventstore_ttl=self.eventstore_ttl,
+            replication=self.replication,
+            partition_count=self.partition_count,
+            retention_ms=self.retention_ms,
+        )
+
+
+class Link(AnswerBody):
+    href: str
+
+
+class SelfLink(AnswerBody):
+    itself: Link = Field(alias="self")
+
+
+class Author(AnswerBody):
+    name: str
+    email: str
+
+
+class PersisterLink(AnswerBody):
+    """A persister that reads the event type."""
+
+    event_type_name: str
+    event_store_type: str = Field(examples=["pg"])
+    project_name: str
+    links: SelfLink = Field(alias="_links")
+
+
+class Inputs(AnswerBody):
+    """Who writes it."""
+
+    harvesters: list[Any]
+    belts: list[Any]
+
+
+class Outputs(AnswerBody):
+    """Who reads it."""
+
+    persisters: list[PersisterLink]
+    belts: list[Any]
+
+
+class Location(AnswerBody):
+    """Where its data lies."""
+
+    location_name: str
+    source: str
+    type: str
+
+
+class EventTypeAnswer(AnswerBody):
+    """One version of an event type. Without a project in the path only the first fields."""
+
+    name: str
+    display_name: str
+    project_name: str
+    version: int
+    type: str
+    description: str
+    links: SelfLink = Field(alias="_links")
+    created_at: str | None = Field(None, examples=["2021-09-24T08:38:50.848Z"])
+    created_by: Author | None = None
+    modified_at: str | None = None
+    modified_by: Author | None = None
+    consumer: str | None = None
+    correlation_id_expression: str | None = None
+    event_id_expression: str | None = None
+    timestamp_expression: str | None = None
+    deletion_expression: str | None = None
+    topic_name: str | None = None
+    retention_ms: int | None = None
+    partition_count: int | None = None
+    replication: int | None = None
+    eventstore_ttl: str | None = Field(None, alias="eventstoreTTL")
+    schema_: Any = Field(None, alias="schema")
+    source: list[Any] | None = None
+    physical_locations: list[Location] | None = None
+    inputs: Inputs | None = None
+    outputs: Outputs | None = None
+
+
+class EventTypeList(AnswerBody):
+    links: dict[str, Link] = Field(alias="_links")
+    total_count: int | None = None
+    event_types: list[EventTypeAnswer]
+
+
+def self_link(url: str) -> dict[str, Any]:
+    return {"self": {"href": url}}
+
+
+def limited(event_type: EventType, base: str) -> dict[str, Any]:
+    """What anybody may know."""
+    name, draft = event_type.name, event_type.draft
+    path = f"/projects/{event_type.project}/event-types/{name}/{event_type.version}"
+    return {
+        "name": name,
+        "displayName": draft.display_name,
+        "projectName": event_type.project,
+        "version": event_type.version,
+        "type": draft.type,
+        "description": draft.description,
+        "_links": self_link(base + path),
+    }
+
+
+def full(event_type: EventType, base: str, expand: frozenset[str]) -> dict[str, Any]:
+    """What a project's viewers know."""
+    draft = event_type.draft
+    answer = limited(event_type, base) | {
+        "createdAt": time_text(event_type.created_at),
+        "createdBy": event_type.created_by,
+        "modifiedAt": time_text(event_type.modified_at),
+        "modifiedBy": event_type.modified_by,
+        "consumer": draft.consumer,
+        "correlationIdExpression": draft.correlation_id_expression,
+        "eventIdExpression": draft.event_id_expression,
+        "timestampExpression": draft.timestamp_expression,
+        "deletionExpression": draft.deletion_expression,
+        "topicName": event_type.topic,
+        "retentionMs": draft.retention_ms,
+        "partitionCount": draft.partition_count,
+        "replication": draft.replication,
+        "eventstoreTTL": draft.eventstore_ttl,
+        "schema": None,
+        "source": [],
+        "physicalLocations": _locations(event_type),
+    }
+    if "inputs" in expand:
+        answer["inputs"] = {"harvesters": [], "belts": []}
+    if "outputs" in expand:
+        answer["outputs"] = {"persisters": [_persister(event_type, base)], "belts": []}
+    return answer
+
+
+def _locations(event_type: EventType) -> list[dict[str, str]]:
+    view = f"{event_type.project}.{view_of(event_type.name)}"
+    return [
+        {"locationName": view, "source": "postgresql", "type": "database"},
+        {"locationName": event_type.topic, "source": "kafka", "type": "stream"},
+    ]
+
+
+def _persister(event_type: EventType, base: str) -> dict[str, Any]:
+    path = f"/projects/{event_type.project}/event-types/{event_type.name}/eventstores/pg/persister"
+    return {
+        "eventTypeName": event_type.name,
+        "eventStoreType": "pg",
+        "projectName": event_type.project,
+        "_links": self_link(base + path),
+    }

@@ -1,0 +1,203 @@
+"""What can be done with event types.
+
+Making and deleting one spans the log and the database. The intent is written first; what a crash
+leaves half done is undone at the next start (`heal`).
+"""
+
+import logging
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from grnry.database.pool import Database
+from grnry.database.transaction import Transaction, UniqueViolation
+from grnry.deployments import service as deployments
+from grnry.deployments.model import State
+from grnry.errors import AlreadyExists, BadInput, GranaryError, NotFound
+from grnry.event_types import names, store
+from grnry.event_types.model import Draft, EventType
+from grnry.identity.model import EDITOR, VIEWER, Identity, require
+from grnry.log.admin import Admin
+from grnry.persisters import service as persisters
+from grnry.persisters.model import stream_name
+
+logger = logging.getLogger(__name__)
+
+STOP_SECONDS = 30.0
+NAME_TRIES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a list."""
+
+    event_types: Sequence[EventType]
+    has_next: bool
+    total: int | None = None
+
+
+class EventTypes:
+    """The event types of all projects."""
+
+    def __init__(self, database: Database, admin: Admin) -> None:
+        self._database = database
+        self._admin = admin
+
+    # Reading ----------------------------------------------------------------------------------
+
+    def page(
+        self,
+        caller: Identity,
+        project: str | None,
+        *,
+        search: str,
+        limit: int,
+        offset: int,
+        with_total: bool,
+    ) -> Page:
+        """The latest versions, of one project or of all."""
+        if project is not None:
+            require(caller, project, VIEWER, EDITOR)
+        with self._database.transaction() as transaction:
+            found = store.page(transaction, project, search, limit + 1, offset)
+            total = store.count(transaction, project, search) if with_total else None
+        return Page(found[:limit], len(found) > limit, total)
+
+    def versions(self, caller: Identity, project: str | None, name: str) -> list[EventType]:
+        """All versions, oldest first."""
+        if project is not None:
+            require(caller, project, VIEWER, EDITOR)
+        with self._database.transaction() as transaction:
+            return _versions(transaction, name, project)
+
+    def version(
+        self, caller: Identity, project: str | None, name: str, version: int | None
+    ) -> EventType:
+        """One version; the latest where none is named."""
+        found = self.versions(caller, project, name)
+        for event_type in found:
+            if event_type.version == version:
+                return event_type
+        if version is None:
+            return found[-1]
+        raise NotFound(f"Event Type '{name}' with version '{version}' not found.")
+
+    def for_sending(self, caller: Identity, project: str, name: str) -> EventType:
+        """The latest version, for who may send events to it."""
+        require(caller, project, EDITOR, "producer")
+        with self._database.transaction() as transaction:
+            return _versions(transaction, name, project)[-1]
+
+    # Making -----------------------------------------------------------------------------------
+
+    def create(self, caller: Identity, project: str, name: str | None, draft: Draft) -> EventType:
+        """Make an event type with its topic, view and persister; all of it or nothing."""
+        require(caller, project, EDITOR)
+        _check(name, draft)
+        taken = self._intend(caller, project, name, draft)
+        try:
+            self._make(project, taken, draft)
+        except Exception:
+            self._undo_quietly(taken, project)
+            raise
+        return self.version(caller, project, taken, None)
+
+    def _intend(self, caller: Identity, project: str, name: str | None, draft: Draft) -> str:
+        """Write down what is to be made; the name that it got."""
+        wanted = name or names.derive(draft.display_name)
+        for _ in range(NAME_TRIES):
+            try:
+                with self._database.transaction() as transaction:
+                    store.add(
+                        transaction, wanted, project, draft, names.topic_of(wanted), caller.author
+                    )
+            except UniqueViolation as error:
+                if error.constraint == "event_types_display_name":
+                    raise AlreadyExists(
+                        f"Event Type with displayName '{draft.display_name}' already exists."
+                    ) from error
+                if name is not None:
+                    raise AlreadyExists(f"Event Type with name '{name}' already exists.") from error
+                digits = random.randrange(10_000)  # noqa: S311 - a name, not a secret
+                wanted = names.with_digits(names.derive(draft.display_name), digits)
+            else:
+                return wanted
+        raise AlreadyExists(f"Event Type with name '{wanted}' already exists.")
+
+    def _make(self, project: str, name: str, draft: Draft) -> None:
+        topic = names.topic_of(name)
+        is_ours = topic not in self._admin.topics()
+        with self._database.transaction() as transaction:
+            store.owns_topic(transaction, name, yes=is_ours)
+        if is_ours:
+            retention = str(draft.retention_ms)
+            config = {"retention.ms": retention, "segment.ms": retention}
+            self._admin.create_topic(topic, draft.partition_count, draft.replication, config)
+        with self._database.transaction() as transaction:
+            store.make_view(transaction, name, project)
+            persisters.create(transaction, name, topic)
+            store.ready(transaction, name)
+
+    # Deleting ---------------------------------------------------------------------------------
+
+    def delete(self, caller: Identity, project: str, name: str) -> None:
+        """Delete all versions, the persister, the topic, the view. Stored events stay."""
+        require(caller, project, EDITOR)
+        with self._database.transaction() as transaction:
+            _versions(transaction, name, project)
+            deployments.stop(transaction, stream_name(name))
+        self._wait_until_stopped(name)
+        with self._database.transaction() as transaction:
+            store.deleting(transaction, name)
+        self._undo(name, project)
+
+    def _wait_until_stopped(self, name: str) -> None:
+        deadline = time.monotonic() + STOP_SECONDS
+        while time.monotonic() < deadline:
+            with self._database.transaction() as transaction:
+                found = deployments.condition(transaction, stream_name(name))
+            if found is None or found.state in (State.STOPPED, State.FAILED):
+                return
+            time.sleep(0.05)
+
+    def _undo(self, name: str, project: str) -> None:
+        with self._database.transaction() as transaction:
+            owns_topic = store.deleting(transaction, name)
+        if owns_topic:
+            self._admin.delete_topic(names.topic_of(name))
+        with self._database.transaction() as transaction:
+            persisters.delete(transaction, name)
+            store.drop_view(transaction, name, project)
+            store.remove(transaction, name)
+
+    def _undo_quietly(self, name: str, project: str) -> None:
+        try:
+            self._undo(name, project)
+        except GranaryError as error:
+            logger.warning("Event type %s stays half made until it is healed: %s", name, error)
+
+    def heal(self) -> None:
+        """Undo what a crash left half made or half deleted."""
+        with self._database.transaction() as transaction:
+            unfinished = list(store.unfinished(transaction))
+        for row in unfinished:
+            logger.info("Undoing the half made event type %s.", row["name"])
+            self._undo_quietly(row["name"], row["project"])
+
+
+def _versions(transaction: Transaction, name: str, project: str | None) -> list[EventType]:
+    found = store.versions(transaction, name, project)
+    if not found:
+        raise NotFound(f"Event Type '{name}' not found.")
+    return found
+
+
+def _check(name: str | None, draft: Draft) -> None:
+    draft.check()
+    if name is not None and not names.is_name(name):
+        raise BadInput.of(
+            "name", f"must be 1 to {names.LONGEST} letters, digits and hyphens but is '{name}'"
+        )
+    if name is None and not names.derive(draft.display_name):
+        raise BadInput.of("displayName", "must contain a letter, a digit or a hyphen")

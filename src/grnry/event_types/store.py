@@ -1,0 +1,117 @@
+"""Event types in the database: rows, versions, and the view on the event store."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from psycopg import sql
+
+from grnry.database.queries import Queries, load
+from grnry.database.transaction import Json, Transaction
+from grnry.event_types.model import Draft, EventType
+from grnry.event_types.names import view_of
+from grnry.projects.credentials import role_of
+
+
+def add(
+    transaction: Transaction,
+    name: str,
+    project: str,
+    draft: Draft,
+    topic: str,
+    author: Mapping[str, str],
+) -> None:
+    transaction.run(
+        _queries().add,
+        name=name,
+        project=project,
+        type=draft.type,
+        display_name=draft.display_name,
+        description=draft.description,
+        replication=draft.replication,
+        partition_count=draft.partition_count,
+        retention_ms=draft.retention_ms,
+        topic_name=topic,
+        author=Json(dict(author)),
+    )
+    transaction.run(
+        _queries().add_version,
+        name=name,
+        consumer=draft.consumer,
+        eventstore_ttl=draft.eventstore_ttl,
+        correlation_id_expression=draft.correlation_id_expression,
+        event_id_expression=draft.event_id_expression,
+        timestamp_expression=draft.timestamp_expression,
+        deletion_expression=draft.deletion_expression,
+    )
+
+
+def is_taken(transaction: Transaction, name: str) -> bool:
+    return bool(transaction.value(_queries().is_taken, name=name))
+
+
+def owns_topic(transaction: Transaction, name: str, *, yes: bool) -> None:
+    transaction.run(_queries().owns_topic, name=name, owns=yes)
+
+
+def ready(transaction: Transaction, name: str) -> None:
+    transaction.run(_queries().ready, name=name)
+
+
+def deleting(transaction: Transaction, name: str) -> bool:
+    """Say that it is being deleted; whether it still owns its topic."""
+    return bool(transaction.value(_queries().deleting, name=name))
+
+
+def remove(transaction: Transaction, name: str) -> None:
+    transaction.run(_queries().remove, name=name)
+
+
+def unfinished(transaction: Transaction) -> Iterable[Mapping[str, Any]]:
+    return transaction.rows(_queries().unfinished)
+
+
+def versions(transaction: Transaction, name: str, project: str | None) -> list[EventType]:
+    rows = transaction.rows(_queries().versions, name=name, project=project)
+    return [EventType.from_row(row) for row in rows]
+
+
+def page(
+    transaction: Transaction, project: str | None, search: str, limit: int, offset: int
+) -> list[EventType]:
+    rows = transaction.rows(
+        _queries().page,
+        project=project,
+        pattern=_containing(search),
+        limit=limit,
+        offset=offset,
+    )
+    return [EventType.from_row(row) for row in rows]
+
+
+def count(transaction: Transaction, project: str | None, search: str) -> int:
+    return int(transaction.value(_queries().count, project=project, pattern=_containing(search)))
+
+
+def make_view(transaction: Transaction, name: str, project: str) -> None:
+    names = {
+        "view": sql.Identifier(project, view_of(name)),
+        "name": sql.Literal(name),
+        "role": sql.Identifier(role_of(project)),
+    }
+    transaction.run(_queries().composed("make_view", **names))
+    transaction.run(_queries().composed("grant_view", **names))
+
+
+def drop_view(transaction: Transaction, name: str, project: str) -> None:
+    view = sql.Identifier(project, view_of(name))
+    transaction.run(_queries().composed("drop_view", view=view))
+
+
+def _containing(search: str) -> str:
+    """A pattern of `ilike` for what contains the text, its wildcards taken literally."""
+    escaped = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
+
+
+def _queries() -> Queries:
+    return load("grnry.event_types")

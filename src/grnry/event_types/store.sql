@@ -1,0 +1,73 @@
+-- name: add
+insert into grnry.event_types
+  (name, project, type, display_name, description, replication, partition_count, retention_ms,
+   topic_name, created_by, modified_by)
+values
+  (%(name)s, %(project)s, %(type)s, %(display_name)s, %(description)s, %(replication)s,
+   %(partition_count)s, %(retention_ms)s, %(topic_name)s, %(author)s, %(author)s);
+
+-- name: add_version
+insert into grnry.event_type_versions
+  (name, version, consumer, eventstore_ttl, correlation_id_expression, event_id_expression,
+   timestamp_expression, deletion_expression)
+values
+  (%(name)s, 1, %(consumer)s, %(eventstore_ttl)s, %(correlation_id_expression)s,
+   %(event_id_expression)s, %(timestamp_expression)s, %(deletion_expression)s);
+
+-- name: owns_topic
+update grnry.event_types set owns_topic = %(owns)s where name = %(name)s;
+
+-- name: ready
+update grnry.event_types set phase = 'ready' where name = %(name)s;
+
+-- name: deleting
+update grnry.event_types set phase = 'deleting' where name = %(name)s
+returning owns_topic;
+
+-- name: remove
+delete from grnry.event_types where name = %(name)s;
+
+-- name: unfinished
+select name, project, topic_name, owns_topic
+from grnry.event_types
+where phase <> 'ready'
+for update skip locked;
+
+-- name: is_taken
+select exists (select from grnry.event_types where lower(name) = lower(%(name)s));
+
+-- name: versions
+select event_type.*, version.*
+from grnry.event_types as event_type
+join grnry.event_type_versions as version using (name)
+where name = %(name)s and phase = 'ready' and (%(project)s::text is null or project = %(project)s)
+order by version.version;
+
+-- name: page
+select event_type.*, version.*
+from grnry.event_types as event_type
+join grnry.event_type_versions as version
+  on version.name = event_type.name and version.version = event_type.latest_version
+where phase = 'ready' and (%(project)s::text is null or project = %(project)s)
+  and display_name ilike %(pattern)s
+order by event_type.name
+limit %(limit)s offset %(offset)s;
+
+-- name: count
+select count(*)
+from grnry.event_types
+where phase = 'ready' and (%(project)s::text is null or project = %(project)s)
+  and display_name ilike %(pattern)s;
+
+-- name: make_view
+create view {view} with (security_barrier) as
+select correlation_id, event_id, created, message, event_type, event_type_version,
+  event_harvester, partition_id, partition_offset, ttl, expires
+from public.eventstore
+where event_type = {name};
+
+-- name: grant_view
+grant select on {view} to {role};
+
+-- name: drop_view
+drop view if exists {view};

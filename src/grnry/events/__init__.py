@@ -1,0 +1,1 @@
+"""Events: how they get in over HTTP."""

@@ -1,0 +1,103 @@
+"""Metadata: an event type's expressions make the headers of an event. Pure."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from grnry.event_types.model import EventType
+from grnry.expressions import Expression, ExpressionError, compile_expression
+from grnry.log.records import Outgoing
+
+Evaluate = Callable[[Any, Mapping[str, str]], Any]
+
+LONGEST_ID = 1024
+
+
+class Rejected(Exception):  # noqa: N818 - it names what happened to the event
+    """The event cannot be taken; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataExtractor:
+    """The compiled expressions of one version of an event type."""
+
+    correlation_id: Expression
+    event_id: Expression
+    timestamp: Expression
+    deletion: Expression | None
+    constant_headers: tuple[tuple[str, bytes], ...]
+
+    @classmethod
+    def of(cls, event_type: EventType) -> "MetadataExtractor":
+        draft = event_type.draft
+        deletion = draft.deletion_expression
+        return cls(
+            compile_expression(draft.correlation_id_expression),
+            compile_expression(draft.event_id_expression),
+            compile_expression(draft.timestamp_expression),
+            compile_expression(deletion) if deletion.strip() else None,
+            (
+                ("grnry-event-type", event_type.name.encode()),
+                ("grnry-event-type-version", str(event_type.version).encode()),
+                ("grnry-harvester-name", b"na"),
+            ),
+        )
+
+    def record(self, payload: bytes, headers: Mapping[str, str]) -> Outgoing:
+        """What is written for a payload; its bytes stay as they are."""
+        try:
+            parsed = msgspec.json.decode(payload)
+        except msgspec.DecodeError as error:
+            raise Rejected(f"it is not JSON: {error}") from error
+        correlation_id = _id("correlationIdExpression", self.correlation_id, parsed, headers)
+        event_id = _id("eventIdExpression", self.event_id, parsed, headers)
+        made = [
+            ("grnry-correlation-id", correlation_id),
+            ("grnry-event-id", event_id),
+            *self.constant_headers,
+            ("grnry-event-timestamp", self._time(parsed, headers)),
+        ]
+        if self.deletion is not None and _value(
+            "deletionExpression", self.deletion, parsed, headers
+        ):
+            made.append(("grnry-deletion-flag", b"true"))
+        return Outgoing(correlation_id, payload, made)
+
+    def _time(self, payload: Any, headers: Mapping[str, str]) -> bytes:
+        value = _value("timestampExpression", self.timestamp, payload, headers)
+        try:
+            return b"%d" % int(value)
+        except (TypeError, ValueError, OverflowError):
+            raise Rejected(
+                f"timestampExpression gives {_short(value)}, which is not a number of milliseconds"
+            ) from None
+
+
+def _value(name: str, expression: Expression, payload: Any, headers: Mapping[str, str]) -> Any:
+    try:
+        return expression(payload, headers)
+    except ExpressionError as error:
+        raise Rejected(f"{name}: {error}") from error
+
+
+def _id(name: str, expression: Expression, payload: Any, headers: Mapping[str, str]) -> bytes:
+    """An id: what the expression gives, as text."""
+    value = _value(name, expression, payload, headers)
+    if isinstance(value, bool) or not isinstance(value, str | int | float) or value == "":
+        raise Rejected(f"{name} gives {_short(value)}, which is no id")
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    if len(text) > LONGEST_ID:
+        raise Rejected(f"{name} gives an id of more than {LONGEST_ID} characters")
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise Rejected(f"{name} gives an id with half a surrogate pair") from None
+
+
+def _short(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

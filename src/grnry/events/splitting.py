@@ -1,0 +1,66 @@
+"""What a request's body holds: one JSON object, an array of them, or one a line. Pure.
+
+Each event's bytes are cut out as they are, so that the order of keys and integers beyond 64 bits
+survive.
+"""
+
+import gzip
+import zlib
+
+import msgspec
+
+from grnry.errors import BadInput
+
+_RAWS = msgspec.json.Decoder(list[msgspec.Raw])
+_ANY = msgspec.json.Decoder(msgspec.Raw)
+
+NDJSON_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonlines")
+
+
+class TooLarge(Exception):  # noqa: N818 - it names what the body is
+    """The body is larger than allowed, unpacked."""
+
+
+def unpack(body: bytes, encoding: str, most: int) -> bytes:
+    """The body as it was before its content encoding; raises TooLarge beyond `most` bytes."""
+    if encoding in ("", "identity"):
+        return body
+    if encoding not in ("gzip", "x-gzip"):
+        raise BadInput.of("Content-Encoding", f"must be 'gzip' but is '{encoding}'", "Header")
+    unzip = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        data = unzip.decompress(body, most + 1)
+    except (zlib.error, gzip.BadGzipFile) as error:
+        raise BadInput.of("body", f"is not gzip: {error}") from error
+    if len(data) > most:
+        raise TooLarge
+    if not unzip.eof:
+        raise BadInput.of("body", "is cut off: the gzip stream has no end")
+    return data
+
+
+def split(body: bytes, content_type: str) -> list[bytes]:
+    """The events of a body, each as its own bytes."""
+    media_type = content_type.partition(";")[0].strip().lower()
+    text = body.strip()
+    if not text:
+        raise BadInput.of("body", "must not be empty")
+    if media_type in NDJSON_TYPES:
+        return _lines(text)
+    try:
+        return _whole(text)
+    except msgspec.DecodeError as error:
+        if b"\n" in text and text.startswith(b"{"):
+            return _lines(text)
+        raise BadInput.of("body", f"is not JSON: {error}") from error
+
+
+def _whole(text: bytes) -> list[bytes]:
+    if text.startswith(b"["):
+        return [bytes(raw) for raw in _RAWS.decode(text)]
+    _ANY.decode(text)
+    return [text]
+
+
+def _lines(text: bytes) -> list[bytes]:
+    return [line for part in text.split(b"\n") if (line := part.strip())]

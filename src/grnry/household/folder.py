@@ -1,0 +1,203 @@
+"""The data folder: where everything of one machine lies, who holds it, what it was told.
+
+.grnry/
+├── version          of the folder's layout
+├── lock             held by the one `grnry up` that runs on it
+├── secrets.json     passwords of the database's roles and of the command line, owner only
+├── ports.json       the ports of the log and of PostgreSQL, kept from start to start
+├── running.json     what runs now: addresses and processes
+├── postgres/  log/  the data
+├── secrets/         credentials of projects, owner only
+├── logs/            one file per process
+└── run/             sockets
+"""
+
+import fcntl
+import os
+import secrets
+import shutil
+import socket
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from grnry.errors import StartError
+
+LAYOUT = 1
+MINIMUM_FREE_BYTES = 256 * 2**20
+
+
+class Secrets(msgspec.Struct, frozen=True):
+    """What the processes of one machine know of each other."""
+
+    platform_password: str
+    worker_password: str
+    cli_secret: str
+
+    @classmethod
+    def make(cls) -> "Secrets":
+        return cls(*(secrets.token_hex(24) for _ in cls.__struct_fields__))
+
+
+class Ports(msgspec.Struct, frozen=True):
+    """Where the log and PostgreSQL listen."""
+
+    kafka: int
+    database: int
+
+
+class Process(msgspec.Struct, frozen=True):
+    """A process that was started, told from a later one with the same number by its start."""
+
+    name: str
+    pid: int
+    started: int
+    ready: bool = False
+    restarts: int = 0
+
+
+class Running(msgspec.Struct, frozen=True):
+    """What a running `grnry up` says of itself."""
+
+    pid: int
+    started: int
+    api: str
+    database: str
+    kafka: str
+    processes: tuple[Process, ...] = ()
+
+
+class DataFolder:
+    """A data folder on disk."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self.postgres = self.path / "postgres"
+        self.log = self.path / "log"
+        self.logs = self.path / "logs"
+        self.run = self.path / "run"
+        self.project_secrets = self.path / "secrets"
+        self._lock: int | None = None
+
+    @property
+    def is_claimed(self) -> bool:
+        """Whether a first start has come to its end, and its password was shown."""
+        return (self.path / "claimed").exists()
+
+    def claim(self) -> None:
+        (self.path / "claimed").touch()
+
+    def open(self) -> None:
+        """Make or take the folder; it is ours alone until this process ends."""
+        try:
+            for folder in (self.path, self.log, self.logs, self.run, self.project_secrets):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._take_lock()
+            self._check_version()
+        except OSError as error:
+            raise StartError(
+                f"The data folder {self.path} cannot be used: {error.strerror}. "
+                "Make it writable for you, or choose another with --data."
+            ) from error
+        if shutil.disk_usage(self.path).free < MINIMUM_FREE_BYTES:
+            raise StartError(
+                f"Less than 256 MB are free where the data folder {self.path} lies. Make room "
+                "there, or choose another with --data."
+            )
+
+    def _take_lock(self) -> None:
+        self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            running = self.running()
+            where = f" at {running.api} (process {running.pid})" if running else ""
+            raise StartError(
+                f"Granary runs on the data folder {self.path} already{where}. "
+                "Stop it with `grnry stop`, or choose another folder with --data."
+            ) from None
+
+    def _check_version(self) -> None:
+        file = self.path / "version"
+        if not file.exists():
+            file.write_text(f"{LAYOUT}\n")
+        found = file.read_text().strip()
+        if found != str(LAYOUT):
+            raise StartError(
+                f"The data folder {self.path} is of a newer version of Granary (layout {found}, "
+                f"this one knows {LAYOUT}). Start that version, or choose another with --data."
+            )
+
+    def close(self) -> None:
+        (self.path / "running.json").unlink(missing_ok=True)
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def secrets(self) -> Secrets:
+        found: Secrets | None = self._read("secrets.json", Secrets)
+        if found is None:
+            found = Secrets.make()
+            self._write("secrets.json", found)
+        return found
+
+    def ports(self, *, kafka: int = 9092, database: int = 15432) -> Ports:
+        """The ports of the last start where they are still free, else others that are."""
+        last = self._read("ports.json", Ports) or Ports(kafka, database)
+        ports = Ports(_free_port(last.kafka), _free_port(last.database))
+        if ports != self._read("ports.json", Ports):
+            self._write("ports.json", ports)
+        return ports
+
+    def running(self) -> Running | None:
+        """What runs on the folder, as far as its own note tells."""
+        found = self._read("running.json", Running)
+        return found if found and start_of(found.pid) == found.started else None
+
+    def leftovers(self) -> list[Process]:
+        """Processes of an earlier `grnry up` that was killed and that still run."""
+        found = self._read("running.json", Running)
+        return [p for p in found.processes if start_of(p.pid) == p.started] if found else []
+
+    def note_running(self, running: Running) -> None:
+        self._write("running.json", running)
+
+    def _read(self, name: str, kind: type[Any]) -> Any:
+        try:
+            return msgspec.json.decode((self.path / name).read_bytes(), type=kind)
+        except FileNotFoundError:
+            return None
+        except (msgspec.DecodeError, PermissionError) as error:
+            raise StartError(f"{self.path / name} cannot be read: {error}.") from error
+
+    def _write(self, name: str, value: Any) -> None:
+        """Write whole or not at all, readable by the owner only."""
+        new = self.path / f"{name}.new"
+        with suppress(FileNotFoundError):
+            new.unlink()
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(msgspec.json.format(msgspec.json.encode(value), indent=2))
+            file.flush()
+            os.fsync(file.fileno())
+        new.rename(self.path / name)
+
+
+def start_of(pid: int) -> int | None:
+    """When a process started, in the kernel's ticks; none where it is gone."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    fields = stat.rpartition(")")[2].split()
+    return None if fields[0] == "Z" else int(fields[19])
+
+
+def _free_port(preferred: int) -> int:
+    for port in (preferred, 0):
+        with socket.socket() as probe, suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return int(probe.getsockname()[1])
+    raise StartError("No port is free on 127.0.0.1.")

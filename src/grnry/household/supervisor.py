@@ -1,0 +1,117 @@
+"""The supervisor: owns all processes of one machine, starts them at once, stops them in order."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable, Sequence
+
+from grnry.errors import StartError
+from grnry.household.child import Child, ChildSpec
+from grnry.household.folder import DataFolder, Process, Running, start_of
+
+FIRST_TRIES = 3
+FIRST_TRIES_SECONDS = 5.0
+READY_SECONDS = 60.0
+
+
+class Supervisor:
+    """Runs the children until a signal ends it.
+
+    The order of `specs` is the order of dependence: they are stopped from the last to the first.
+    """
+
+    def __init__(self, folder: DataFolder, specs: Sequence[ChildSpec], running: Running) -> None:
+        self._folder = folder
+        self._running = running
+        self._children = [Child(spec, folder.logs, self._note) for spec in specs]
+        self._stop = asyncio.Event()
+        self._hurry = asyncio.Event()
+
+    async def run(self, when_ready: Callable[[], None]) -> None:
+        """Start all, say when all are ready, and keep them until told to stop."""
+        await asyncio.to_thread(end_leftovers, self._folder.leftovers())
+        self._listen_to_signals()
+        tasks = [asyncio.create_task(child.keep()) for child in self._children]
+        try:
+            await self._wait_until_ready(tasks)
+            if not self._stop.is_set():
+                when_ready()
+            await self._stop.wait()
+        finally:
+            await self._stop_all(tasks)
+
+    def _listen_to_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(sig, self._signalled)
+
+    def _signalled(self) -> None:
+        if self._stop.is_set():
+            self._hurry.set()
+        self._stop.set()
+
+    async def _wait_until_ready(self, tasks: list[asyncio.Task[None]]) -> None:
+        began = time.monotonic()
+        while not self._stop.is_set() and not all(c.ready.is_set() for c in self._children):
+            for task in tasks:
+                if task.done() and task.exception():
+                    task.result()
+            for child in self._children:
+                _give_up_on(child, time.monotonic() - began)
+            await asyncio.sleep(0.01)
+
+    async def _stop_all(self, tasks: list[asyncio.Task[None]]) -> None:
+        hurry = asyncio.create_task(self._hurry.wait())
+        for child in reversed(self._children):
+            stop = asyncio.create_task(child.stop())
+            await asyncio.wait({stop, hurry}, return_when=asyncio.FIRST_COMPLETED)
+            if not stop.done():
+                await child.kill()
+                await stop
+        hurry.cancel()
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with contextlib.suppress(asyncio.CancelledError, StartError):
+                await task
+
+    def _note(self) -> None:
+        """Keep the note of what runs true, so that the next start can end what a crash left."""
+        notes = [note for child in self._children if (note := child.note())]
+        running = self._running
+        self._folder.note_running(
+            Running(
+                os.getpid(),
+                start_of(os.getpid()) or 0,
+                running.api,
+                running.database,
+                running.kafka,
+                tuple(notes),
+            )
+        )
+
+
+def _give_up_on(child: Child, seconds: float) -> None:
+    """Raise where a process that was never ready will not become so."""
+    if child.ready.is_set():
+        return
+    if child.is_hopeless:
+        raise StartError(child.last_words())
+    if child.failures >= FIRST_TRIES and seconds > FIRST_TRIES_SECONDS:
+        words = child.last_words() or "it said nothing"
+        raise StartError(f"The process '{child.name}' does not start: {words} (see {child.log})")
+    if seconds > READY_SECONDS:
+        raise StartError(f"The process '{child.name}' is not ready in time (see {child.log}).")
+
+
+def end_leftovers(leftovers: Sequence[Process], seconds: float = 10.0) -> None:
+    """End what a killed supervisor left: it was asked to end already, so wait, then insist."""
+    deadline = time.monotonic() + seconds
+    while any(start_of(p.pid) == p.started for p in leftovers) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    for process in leftovers:
+        if start_of(process.pid) == process.started:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)

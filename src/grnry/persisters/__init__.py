@@ -1,0 +1,1 @@
+"""Persisters: deployments that read one event type's topic and write PostgreSQL."""

@@ -1,0 +1,191 @@
+"""Data-in persisters over HTTP."""
+
+from typing import Annotated, Any
+
+from fastapi import Path, Query, Request
+from pydantic import Field
+
+from grnry.deployments.service import Condition
+from grnry.errors import BadInput
+from grnry.http.bodies import AnswerBody, RequestBody
+from grnry.http.context import CurrentIdentity
+from grnry.http.links import Links
+from grnry.http.openapi import errors
+from grnry.http.routing import Router
+from grnry.http.times import epoch_ms
+from grnry.persisters.model import APP_NAME, Persister, stream_name
+from grnry.persisters.service import Action, Persisters
+
+GLOBAL = "global"
+PATH = "/event-types/{event_type_name}/eventstores/pg/persister"
+SCOPED = "/projects/{project_name}" + PATH
+
+ProjectName = Annotated[str, Path(alias="project_name", description="The project's name.")]
+EventTypeName = Annotated[str, Path(alias="event_type_name", description="The event type's name.")]
+Expand = Annotated[str, Query(description="`state` adds the persister's state.")]
+
+
+class Link(AnswerBody):
+    href: str
+
+
+class SelfLink(AnswerBody):
+    itself: Link = Field(alias="self")
+
+
+class StateAnswer(AnswerBody):
+    """What is observed of a persister."""
+
+    status: str = Field(examples=["STOPPED", "DEPLOYING", "RUNNING", "STOPPING", "FAILED"])
+    message: str | None = Field(None, description="Why, where it does not run as it should.")
+    retrying: bool | None = Field(None, description="Whether it goes on by itself.")
+    outdated: bool | None = Field(None, description="A changed configuration waits for a start.")
+    links: SelfLink = Field(alias="_links")
+
+
+class PersisterAnswer(AnswerBody):
+    """A persister and its configuration."""
+
+    stream_name: str
+    project_name: str
+    app_name: str
+    app_version: str
+    app_config: dict[str, str]
+    deployer_config: dict[str, str]
+    event_type_name: str
+    eventstore_type: str = Field(examples=["pg"])
+    last_updated: int = Field(description="Milliseconds since 1970.")
+    state: StateAnswer | None = None
+    links: SelfLink = Field(alias="_links")
+
+
+class ActionBody(RequestBody):
+    """What is to be done."""
+
+    action: str = Field(examples=["START", "STOP"])
+
+
+_STATE: dict[str, Any] = {
+    "response_model": StateAnswer,
+    "response_model_exclude_unset": True,
+    "responses": errors(404),
+}
+_PERSISTER: dict[str, Any] = {**_STATE, "response_model": PersisterAnswer}
+
+
+def router(service: Persisters, links: Links) -> Router:
+    api = Router(tags=["persisters"])
+    calls = _Calls(service, links)
+
+    @api.get(SCOPED, **_PERSISTER)
+    def persister_of_project(
+        request: Request,
+        caller: CurrentIdentity,
+        project: ProjectName,
+        name: EventTypeName,
+        expand: Expand = "",
+    ) -> Any:
+        """A persister and its configuration."""
+        return calls.persister(request, caller, project, name, expand)
+
+    @api.get(PATH, **_PERSISTER)
+    def persister_of_global(
+        request: Request, caller: CurrentIdentity, name: EventTypeName, expand: Expand = ""
+    ) -> Any:
+        """A persister of the project `global` and its configuration."""
+        return calls.persister(request, caller, GLOBAL, name, expand)
+
+    @api.get(SCOPED + "/state", **_STATE)
+    def state_in_project(
+        request: Request, caller: CurrentIdentity, project: ProjectName, name: EventTypeName
+    ) -> Any:
+        """A persister's state, as it is observed."""
+        return calls.state(request, caller, project, name)
+
+    @api.get(PATH + "/state", **_STATE)
+    def state_in_global(request: Request, caller: CurrentIdentity, name: EventTypeName) -> Any:
+        """The state of a persister of the project `global`."""
+        return calls.state(request, caller, GLOBAL, name)
+
+    @api.post(SCOPED + "/state", **_STATE)
+    def act_in_project(
+        request: Request,
+        caller: CurrentIdentity,
+        project: ProjectName,
+        name: EventTypeName,
+        body: ActionBody,
+    ) -> Any:
+        """Start or stop a persister."""
+        return calls.act(request, caller, project, name, body)
+
+    @api.post(PATH + "/state", **_STATE)
+    def act_in_global(
+        request: Request, caller: CurrentIdentity, name: EventTypeName, body: ActionBody
+    ) -> Any:
+        """Start or stop a persister of the project `global`."""
+        return calls.act(request, caller, GLOBAL, name, body)
+
+    return api
+
+
+class _Calls:
+    """Parse, call, render."""
+
+    def __init__(self, service: Persisters, links: Links) -> None:
+        self._service = service
+        self._links = links
+
+    def persister(
+        self, request: Request, caller: CurrentIdentity, project: str, name: str, expand: str
+    ) -> dict[str, Any]:
+        if expand not in ("", "state"):
+            raise BadInput.of("expand", f"must be 'state' but is '{expand}'")
+        persister, condition = self._service.find(caller, project, name)
+        answer = _persister(persister, self._path(request, project, name))
+        if expand:
+            answer["state"] = _state(condition, self._path(request, project, name) + "/state")
+        return answer
+
+    def state(
+        self, request: Request, caller: CurrentIdentity, project: str, name: str
+    ) -> dict[str, Any]:
+        _, condition = self._service.find(caller, project, name)
+        return _state(condition, self._path(request, project, name) + "/state")
+
+    def act(
+        self, request: Request, caller: CurrentIdentity, project: str, name: str, body: ActionBody
+    ) -> dict[str, Any]:
+        if body.action not in Action.__members__:
+            raise BadInput.of(
+                "action", f"was assigned an invalid value, provided value: '{body.action}'"
+            )
+        condition = self._service.act(caller, project, name, Action(body.action))
+        return _state(condition, self._path(request, project, name) + "/state")
+
+    def _path(self, request: Request, project: str, name: str) -> str:
+        path = f"/projects/{project}/event-types/{name}/eventstores/pg/persister"
+        return self._links.to(request, path)
+
+
+def _persister(persister: Persister, url: str) -> dict[str, Any]:
+    return {
+        "streamName": stream_name(persister.event_type),
+        "projectName": persister.project,
+        "appName": APP_NAME,
+        "appVersion": persister.app_version,
+        "appConfig": persister.app_config,
+        "deployerConfig": persister.deployer_config,
+        "eventTypeName": persister.event_type,
+        "eventstoreType": "pg",
+        "lastUpdated": epoch_ms(persister.last_updated),
+        "_links": {"self": {"href": url}},
+    }
+
+
+def _state(condition: Condition, url: str) -> dict[str, Any]:
+    answer: dict[str, Any] = {"status": condition.state.value}
+    if condition.message:
+        answer |= {"message": condition.message, "retrying": condition.retrying}
+    if condition.is_outdated:
+        answer["outdated"] = True
+    return answer | {"_links": {"self": {"href": url}}}

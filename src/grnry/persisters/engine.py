@@ -1,0 +1,100 @@
+"""The persister's engine.
+
+Reads: the topic of one event type.
+Writes: public.eventstore, with its offsets, under its leases; what cannot be stored, to the dead
+letters.
+"""
+
+import os
+import secrets
+import threading
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from grnry.database.leases import Leases
+from grnry.deployments.worker import run_worker
+from grnry.errors import StartError
+from grnry.log.consumer import Consumer, Listener, Membership
+from grnry.persisters.event_store import EventStore
+from grnry.settings import Settings
+from grnry.sinks.engine import Engine, Pace
+from grnry.sinks.status import Report, Status
+from grnry.sinks.writer import Writer
+
+
+class Assignment(msgspec.Struct, frozen=True):
+    """What one persister is to do; travels as the variable GRNRY_PERSISTER."""
+
+    event_type: str
+    topic: str
+    group: str
+    deployment: str
+    batch_size: int = 5000
+    batch_timeout_ms: int = 200
+
+    VARIABLE = "GRNRY_PERSISTER"
+
+    def to_environment(self) -> dict[str, str]:
+        return {self.VARIABLE: msgspec.json.encode(self).decode()}
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Assignment":
+        try:
+            return msgspec.json.decode(environment[cls.VARIABLE], type=cls)
+        except (KeyError, msgspec.DecodeError) as error:
+            raise StartError(
+                f"{cls.VARIABLE} does not say what to persist: {error}. "
+                "Start persisters with `grnry persister start`."
+            ) from error
+
+
+class PersisterWork:
+    """One worker of a persister."""
+
+    def __init__(self, assignment: Assignment, settings: Settings, replica: int) -> None:
+        self._status = Status()
+        self._assignment = assignment
+        self._bootstrap = settings.kafka_bootstrap
+        self._member = f"{assignment.deployment}-{replica}"
+        owner = f"{self._member}/{os.getpid()}/{secrets.token_hex(4)}"
+        target = EventStore(assignment.event_type)
+        url = settings.worker_database_url or settings.database_url
+        writer = Writer(url, assignment.deployment, Leases(assignment.deployment, owner), target)
+        pace = Pace(assignment.batch_size, assignment.batch_timeout_ms / 1000)
+        self._engine = Engine(writer, target, self._status, pace)
+
+    @property
+    def changed(self) -> threading.Event:
+        return self._status.changed
+
+    def run(self) -> None:
+        self._engine.run(self._consumer)
+
+    def _consumer(self, listener: Listener) -> Consumer:
+        membership = Membership(self._assignment.group, self._member)
+        return Consumer(self._bootstrap, self._assignment.topic, membership, listener)
+
+    def stop(self) -> None:
+        self._engine.stop()
+
+    def report(self) -> Report:
+        return self._status.report()
+
+    def metrics(self) -> str:
+        labels = f'{{event_type="{self._assignment.event_type}"}}'
+        return (
+            f"# TYPE grnry_persister_rows_total counter\n"
+            f"grnry_persister_rows_total{labels} {self._status.rows}\n"
+            f"# TYPE grnry_persister_dead_letters_total counter\n"
+            f"grnry_persister_dead_letters_total{labels} {self._status.dead}\n"
+        )
+
+
+def run_persister(words: Sequence[str], environment: Mapping[str, str]) -> int:
+    """`grnry run persister <event type>`."""
+    assignment = Assignment.from_environment(environment)
+    if list(words) != [assignment.event_type]:
+        raise StartError(f"Asked to persist {words}, but told how to persist {assignment}.")
+    settings = Settings.from_environment(environment)
+    return run_worker(PersisterWork(assignment, settings, replica=0), environment)

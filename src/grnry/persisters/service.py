@@ -1,0 +1,90 @@
+"""What can be done with persisters."""
+
+from enum import StrEnum
+
+from grnry.database.pool import Database
+from grnry.database.queries import Queries, load
+from grnry.database.transaction import Json, Transaction
+from grnry.deployments import service as deployments
+from grnry.deployments.service import Condition
+from grnry.errors import NotFound
+from grnry.identity.model import EDITOR, VIEWER, Identity, require
+from grnry.persisters.model import (
+    DEFAULT_APP_CONFIG,
+    DEFAULT_DEPLOYER_CONFIG,
+    Persister,
+    assignment,
+    stream_name,
+)
+
+
+class Action(StrEnum):
+    """What may be asked of a persister."""
+
+    START = "START"
+    STOP = "STOP"
+
+
+class Persisters:
+    """The persisters of data-in event types."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def find(self, caller: Identity, project: str, event_type: str) -> tuple[Persister, Condition]:
+        """A persister and its state."""
+        require(caller, project, EDITOR, VIEWER)
+        with self._database.transaction() as transaction:
+            persister = _find(transaction, project, event_type)
+            return persister, _condition(transaction, event_type)
+
+    def act(self, caller: Identity, project: str, event_type: str, action: Action) -> Condition:
+        """Start or stop it; what is so already changes nothing."""
+        require(caller, project, EDITOR)
+        name = stream_name(event_type)
+        with self._database.transaction() as transaction:
+            _find(transaction, project, event_type)
+            match action:
+                case Action.START:
+                    deployments.start(transaction, name)
+                case Action.STOP:
+                    deployments.stop(transaction, name)
+            return _condition(transaction, event_type)
+
+
+def create(transaction: Transaction, event_type: str, topic: str) -> None:
+    """Make an event type's persister, stopped. Part of the event type's transaction."""
+    transaction.run(
+        _queries().add,
+        event_type=event_type,
+        app_config=Json(dict(DEFAULT_APP_CONFIG)),
+        deployer_config=Json(dict(DEFAULT_DEPLOYER_CONFIG)),
+    )
+    work = assignment(event_type, topic, DEFAULT_APP_CONFIG)
+    command = ["persister", event_type]
+    deployments.save(transaction, work.deployment, command, work.to_environment())
+
+
+def delete(transaction: Transaction, event_type: str) -> None:
+    """Take it away with its event type; what runs is stopped by the reconciler."""
+    name = stream_name(event_type)
+    deployments.delete(transaction, name)
+    transaction.run(_queries().forget, deployment=name)
+
+
+def _find(transaction: Transaction, project: str, event_type: str) -> Persister:
+    row = transaction.row(_queries().find, event_type=event_type, project=project)
+    if row is None:
+        raise NotFound(f"Persister '{event_type}' not found.")
+    return Persister.from_row(row)
+
+
+def _condition(transaction: Transaction, event_type: str) -> Condition:
+    condition = deployments.condition(transaction, stream_name(event_type))
+    if condition is None:
+        raise NotFound(f"Persister '{event_type}' not found.")
+    return condition
+
+
+def _queries() -> Queries:
+    return load("grnry.persisters")

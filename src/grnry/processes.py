@@ -1,0 +1,129 @@
+"""The processes: what `grnry up` starts, and what runs alone in a container.
+
+`python -m grnry.processes NAME …` is the same as `grnry NAME …`, without the command line's weight.
+"""
+
+import argparse
+import gc
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from grnry.errors import StartError
+from grnry.logs import set_up_logging
+from grnry.settings import Settings
+
+CANNOT_START = 78
+"""The exit code of a process that says why it cannot start; starting it again is no use."""
+
+logger = logging.getLogger("grnry.processes")
+
+
+def run_api(settings: Settings, host: str, port: int, fd: int | None) -> int:
+    """Serve the API until a signal ends it."""
+    import socket
+
+    import uvicorn
+
+    from grnry.control_plane import ControlPlane
+
+    if fd is not None:
+        listener = socket.socket(fileno=fd)
+        host, port = listener.getsockname()[:2]
+    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    plane = ControlPlane(settings, address)
+    plane.prepare()
+    config = uvicorn.Config(
+        plane.app(),
+        host=host,
+        port=port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        proxy_headers=False,
+        server_header=False,
+        access_log=False,
+        log_config=None,
+        timeout_graceful_shutdown=10,
+        timeout_keep_alive=30,
+    )
+    gc.collect()
+    gc.freeze()
+    server = uvicorn.Server(config)
+    server.run(sockets=[listener] if fd is not None else None)
+    return 0 if server.started else 1
+
+
+def run_broker(data: Path, listen: str, fsync: str) -> int:
+    """Run the embedded log until a signal ends it."""
+    from grnry.log.broker import BrokerSettings, BrokerStartError, run
+
+    host, _, port = listen.rpartition(":")
+    if fsync not in ("always", "interval"):
+        raise StartError(f"--fsync must be 'always' or 'interval' but is '{fsync}'.")
+    try:
+        return run(BrokerSettings(data, host or "127.0.0.1", int(port), fsync=fsync))  # type: ignore[arg-type]
+    except BrokerStartError as error:
+        raise StartError(str(error)) from error
+
+
+def run_reconciler(settings: Settings, health: Path | None) -> int:
+    """Keep what is deployed as it is wanted until a signal ends it."""
+    from grnry import workers
+    from grnry.deployments.process import run_reconciler as run
+
+    logs = Path(settings.data) / "logs" / "deployments"
+    return run(settings.database_url, workers.run, logs, health)
+
+
+def run_worker(command: Sequence[str]) -> int:
+    """Run one worker in this process."""
+    from grnry import workers
+
+    return workers.run(command, os.environ)
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="grnry", description=__doc__)
+    kinds = top.add_subparsers(dest="process", required=True)
+    api = kinds.add_parser("api")
+    api.add_argument("--host", default="127.0.0.1")
+    api.add_argument("--port", type=int, default=8080)
+    api.add_argument("--fd", type=int)
+    broker = kinds.add_parser("broker")
+    broker.add_argument("--data", type=Path, required=True)
+    broker.add_argument("--listen", default="127.0.0.1:9092")
+    broker.add_argument("--fsync", default="always")
+    reconciler = kinds.add_parser("reconciler")
+    reconciler.add_argument("--health", type=Path)
+    run = kinds.add_parser("run")
+    run.add_argument("command", nargs="+")
+    return top
+
+
+def start(arguments: argparse.Namespace) -> int:
+    settings = Settings.from_environment()
+    set_up_logging(arguments.process, level=settings.log_level, as_json=settings.log_json)
+    match arguments.process:
+        case "api":
+            return run_api(settings, arguments.host, arguments.port, arguments.fd)
+        case "broker":
+            return run_broker(arguments.data, arguments.listen, arguments.fsync)
+        case "reconciler":
+            return run_reconciler(settings, arguments.health)
+        case _:
+            return run_worker(arguments.command)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    try:
+        return start(parser().parse_args(words))
+    except StartError as error:
+        print(error.message, file=sys.stderr)  # noqa: T201
+        return CANNOT_START
+
+
+if __name__ == "__main__":
+    sys.exit(main())

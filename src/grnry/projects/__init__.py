@@ -1,0 +1,1 @@
+"""Projects: who shares event types, a database schema, and roles."""

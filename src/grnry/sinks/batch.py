@@ -1,0 +1,72 @@
+"""A batch: records read together, the lines they become, and where reading goes on after them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+
+from grnry.log.records import Record
+from grnry.sinks.target import Target, Unstorable
+
+Partition = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record that is not stored, and why."""
+
+    record: Record
+    reason: str
+    sqlstate: str | None = None
+
+
+@dataclass(slots=True)
+class Batch:
+    """Lines and the records they came from, in the order of each partition."""
+
+    records: list[Record] = field(default_factory=list)
+    lines: list[bytes] = field(default_factory=list)
+    dead: list[DeadLetter] = field(default_factory=list)
+    offsets: dict[Partition, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, records: Sequence[Record], target: Target) -> "Batch":
+        batch = cls()
+        line_of, lines, kept = target.line, batch.lines, batch.records
+        for record in records:
+            try:
+                lines.append(line_of(record))
+            except Unstorable as error:
+                batch.dead.append(DeadLetter(record, str(error)))
+            else:
+                kept.append(record)
+        # The last record of each partition wins, so a dictionary of all is the newest of each.
+        batch.offsets = {(r.topic(), r.partition()): r.offset() + 1 for r in records}
+        return batch
+
+    def without(self, partitions: AbstractSet[Partition]) -> "Batch":
+        """Only what the other partitions gave."""
+        return self._keep(
+            lambda record: _partition(record) not in partitions,
+            {p: offset for p, offset in self.offsets.items() if p not in partitions},
+        )
+
+    def after(self, stored: Mapping[Partition, int | None]) -> "Batch":
+        """Only what is not stored yet, by the next offsets that the database knows."""
+        return self._keep(
+            lambda record: record.offset() >= (stored.get(_partition(record)) or 0),
+            {p: offset for p, offset in self.offsets.items() if offset > (stored.get(p) or 0)},
+        )
+
+    def _keep(self, wanted: Callable[[Record], bool], offsets: dict[Partition, int]) -> "Batch":
+        pairs = zip(self.records, self.lines, strict=True)
+        kept = [(record, line) for record, line in pairs if wanted(record)]
+        return Batch(
+            [record for record, _ in kept],
+            [line for _, line in kept],
+            [letter for letter in self.dead if wanted(letter.record)],
+            offsets,
+        )
+
+
+def _partition(record: Record) -> Partition:
+    return (record.topic(), record.partition())

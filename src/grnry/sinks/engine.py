@@ -1,0 +1,264 @@
+"""The engine of a sink.
+
+Reads: one topic, as a member of the deployment's consumer group.
+Writes: what its target says, with leases and offsets in the same transaction.
+
+The reader thread owns the consumer: it makes lines of records and hands batches over. The writer
+thread owns the database: it takes leases, stores batches, and waits for as long as the database is
+away, while the reader stays in its group.
+"""
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import psycopg
+
+from grnry.database.leases import Partition
+from grnry.log.consumer import Consumer
+from grnry.log.records import Record
+from grnry.sinks.batch import Batch
+from grnry.sinks.status import Status
+from grnry.sinks.target import Target
+from grnry.sinks.verdict import Verdict, verdict_of
+from grnry.sinks.writer import Writer
+
+logger = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
+
+IDLE_SECONDS = 0.5
+BATCHES_IN_HAND = 2
+REVOKE_SECONDS = 5.0
+STOP_SECONDS = 10.0
+SHORTEST_PAUSE = 0.1
+LONGEST_PAUSE = 2.0
+TABLE_PAUSE = 60.0
+CONNECTION_IDLE_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How batches are made and tried again."""
+
+    batch_size: int = 5000
+    batch_seconds: float = 0.2
+
+
+class _Stopped(Exception):  # noqa: N818 - a signal between our own frames
+    """The writer was told to stop while it waited."""
+
+
+class Engine:
+    """Runs until it is told to stop."""
+
+    def __init__(self, writer: Writer, target: Target, status: Status, pace: Pace) -> None:
+        self._writer = writer
+        self._target = target
+        self._status = status
+        self._pace = pace
+        self._consumer: Consumer
+        self._work: queue.Queue[Callable[[], None]] = queue.Queue()
+        self._slots = threading.Semaphore(BATCHES_IN_HAND)
+        self._is_writing = threading.Event()
+        self._reading: set[Partition] = set()
+        self._granted: set[Partition] = set()
+        self._started: queue.SimpleQueue[dict[Partition, int | None]] = queue.SimpleQueue()
+        self._stop = threading.Event()
+        self._give_up = threading.Event()
+        self._crash: BaseException | None = None
+        self._lock = threading.Lock()
+        self._stored: dict[Partition, int] = {}
+
+    def run(self, consumer: Callable[["Engine"], Consumer]) -> None:
+        """Blocks until `stop`; raises what ended a thread."""
+        self._consumer = consumer(self)
+        writer = threading.Thread(target=self._guarded, args=(self._write,), name="writer")
+        writer.start()
+        self._guarded(self._read)
+        deadline = threading.Timer(STOP_SECONDS, self._give_up.set)
+        deadline.start()
+        self._work.put(self._release_all)
+        self._work.put(self._finish)
+        writer.join()
+        self._commit_stored()
+        self._consumer.close()
+        deadline.cancel()
+        if self._crash is not None:
+            raise self._crash
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def _guarded(self, loop: Callable[[], None]) -> None:
+        try:
+            loop()
+        except _Stopped:
+            pass
+        except BaseException as error:
+            self._crash = self._crash or error
+            self._stop.set()
+            self._give_up.set()
+
+    # The reader -------------------------------------------------------------------------------
+
+    def _read(self) -> None:
+        while not self._stop.is_set():
+            self._start_granted()
+            self._commit_stored()
+            records = self._consumer.read(self._pace.batch_size, IDLE_SECONDS)
+            self._tell_trouble()
+            if records:
+                self._hand_over(Batch.of(self._filled(records), self._target))
+
+    def _tell_trouble(self) -> None:
+        if self._consumer.trouble:
+            self._status.trouble("log", self._consumer.trouble)
+        else:
+            self._status.clear("log")
+        is_consuming = self._consumer.is_member and not self._granted
+        self._status.consuming(yes=is_consuming)
+
+    def _filled(self, records: list[Record]) -> list[Record]:
+        """Let a batch grow while the writer is busy anyway; an idle one gets it at once."""
+        deadline = time.monotonic() + self._pace.batch_seconds
+        while (
+            len(records) < self._pace.batch_size
+            and self._is_writing.is_set()
+            and time.monotonic() < deadline
+        ):
+            records += self._consumer.read(self._pace.batch_size - len(records), 0.01)
+        return records
+
+    def _hand_over(self, batch: Batch) -> None:
+        """Wait for room; stay in the group, with the partitions paused, where that takes long."""
+        if not self._slots.acquire(timeout=1.0):
+            self._consumer.pause(list(self._reading))
+            while not self._slots.acquire(timeout=IDLE_SECONDS):
+                if self._stop.is_set():
+                    return
+                self._read_nothing()
+            self._consumer.resume(list(self._reading))
+        self._work.put(lambda: self._store(batch))
+
+    def _commit_stored(self) -> None:
+        """For others to see the lag."""
+        with self._lock:
+            stored, self._stored = self._stored, {}
+        if stored:
+            self._consumer.commit(stored)
+
+    def _read_nothing(self) -> None:
+        late = self._consumer.read(1, 0.01)
+        if late:
+            logger.warning("A paused partition gave a record; it is read again after a restart.")
+            raise RuntimeError("a paused partition gave a record")
+        self._tell_trouble()
+
+    def _start_granted(self) -> None:
+        while not self._started.empty():
+            offsets = self._started.get()
+            mine = {p: offset for p, offset in offsets.items() if p in self._granted}
+            self._granted -= mine.keys()
+            self._reading |= mine.keys()
+            if mine:
+                self._consumer.start(mine)
+                logger.info("Consuming %d partitions.", len(self._reading))
+
+    def granted(self, partitions: Sequence[Partition]) -> None:
+        self._granted.update(partitions)
+        if partitions:
+            self._work.put(lambda: self._take(list(partitions)))
+
+    def _release_all(self) -> None:
+        self._release(list(self._reading))
+
+    def revoked(self, partitions: Sequence[Partition]) -> None:
+        """Wait for the batch in hand, but not for a database that is away: epochs guard it."""
+        self._granted.difference_update(partitions)
+        self._reading.difference_update(partitions)
+        if self._stop.is_set():
+            return
+        done = threading.Event()
+
+        def release() -> None:
+            self._release(list(partitions))
+            done.set()
+
+        self._work.put(release)
+        done.wait(REVOKE_SECONDS)
+
+    # The writer -------------------------------------------------------------------------------
+
+    def _write(self) -> None:
+        while True:
+            try:
+                job = self._work.get(timeout=CONNECTION_IDLE_SECONDS)
+            except queue.Empty:
+                self._writer.disconnect()
+                continue
+            if job == self._finish:
+                self._writer.disconnect()
+                return
+            self._is_writing.set()
+            try:
+                job()
+            finally:
+                self._is_writing.clear()
+
+    def _finish(self) -> None:
+        """The last job."""
+
+    def _take(self, partitions: list[Partition]) -> None:
+        self._started.put(self._persist(lambda: self._writer.take(partitions)))
+
+    def _release(self, partitions: list[Partition]) -> None:
+        try:
+            self._writer.release(partitions)
+        except psycopg.Error as error:
+            logger.info("The leases were not given back: %s", error)
+            self._writer.disconnect()
+
+    def _store(self, batch: Batch) -> None:
+        try:
+            stored = self._persist(lambda: self._writer.write(batch))
+        finally:
+            self._slots.release()
+        self._status.rows += len(stored.lines)
+        self._status.dead += len(stored.dead)
+        with self._lock:
+            self._stored |= stored.offsets
+
+    def _persist(self, attempt: Callable[[], Answer]) -> Answer:
+        """Try until it is done; what only time mends is waited for."""
+        pause = SHORTEST_PAUSE
+        while True:
+            try:
+                answer = attempt()
+            except psycopg.Error as error:
+                pause = self._wait(error, pause)
+            else:
+                self._status.clear("database")
+                return answer
+
+    def _wait(self, error: psycopg.Error, pause: float) -> float:
+        """Say what is wrong and wait; answers the next pause."""
+        verdict, said = verdict_of(error), str(error).strip().splitlines()[0]
+        if verdict is Verdict.TABLE:
+            logger.error("The table cannot be written: %s", said)
+            self._status.fail(f"The table cannot be written: {said}", retrying=True)
+            pause = TABLE_PAUSE
+        elif verdict in (Verdict.AWAY, Verdict.PASSING):
+            logger.warning("Trying again in %.1f s: %s", pause, said)
+            self._status.trouble("database", said)
+        else:
+            raise error
+        if verdict is not Verdict.PASSING:
+            self._writer.disconnect()
+        if self._give_up.wait(pause):
+            raise _Stopped
+        return min(pause * 2, LONGEST_PAUSE)

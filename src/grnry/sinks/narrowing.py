@@ -1,0 +1,65 @@
+"""Narrowing: store what can be stored of a batch, and find the records that cannot.
+
+Runs within the batch's transaction. A piece that fails is rolled back to its savepoint and split:
+before the line that the server names where it names one, in half where it does not. Pieces grow
+again while they pass, so that one bad record among thousands costs a few statements, and a batch of
+nothing else costs one each.
+"""
+
+import re
+from collections.abc import Iterator
+
+import psycopg
+
+from grnry.sinks.batch import Batch, DeadLetter
+from grnry.sinks.target import Connection, Target
+from grnry.sinks.verdict import Verdict, verdict_of
+
+_LINE = re.compile(r"COPY \S+, line (\d+)")
+
+
+def store_narrowed(connection: Connection, target: Target, batch: Batch) -> list[DeadLetter]:
+    """Store every line that can be; answers the records that cannot. Other errors pass through."""
+    return list(_narrow(connection, target, batch))
+
+
+def _narrow(connection: Connection, target: Target, batch: Batch) -> Iterator[DeadLetter]:
+    at, size, total = 0, len(batch.lines), len(batch.lines)
+    while at < total:
+        end = min(at + size, total)
+        error = _try(connection, target, batch.lines[at:end])
+        if error is None:
+            at, size = end, size * 2
+        elif end - at == 1:
+            yield DeadLetter(batch.records[at], _reason(error), error.sqlstate)
+            at += 1
+        else:
+            size = _good_lines(error, end - at)
+
+
+def _try(connection: Connection, target: Target, lines: list[bytes]) -> psycopg.Error | None:
+    """Store a piece; answers the error that belongs to its records, raises any other."""
+    try:
+        with connection.transaction():
+            target.store_carefully(connection, lines)
+    except psycopg.Error as error:
+        if verdict_of(error) is not Verdict.RECORDS:
+            raise
+        # Proves that it is the record and not the server that fails.
+        connection.execute("select 1")
+        return error
+    return None
+
+
+def _good_lines(error: psycopg.Error, size: int) -> int:
+    """How many lines of the failed piece to try next."""
+    found = _LINE.search(error.diag.context or "")
+    line = int(found[1]) if found else 0
+    if 1 < line <= size:
+        return line - 1
+    return 1 if line == 1 else max(1, size // 2)
+
+
+def _reason(error: psycopg.Error) -> str:
+    said = [error.diag.message_primary or str(error), error.diag.message_detail]
+    return ": ".join(part for part in said if part)

@@ -1,0 +1,65 @@
+"""What a worker says of itself: whether it consumes, and what keeps it from doing so."""
+
+import threading
+import time
+from dataclasses import dataclass
+
+PATIENCE_SECONDS = 10.0
+"""How long trouble may last before a worker that runs is called failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A worker's own word."""
+
+    state: str
+    message: str = ""
+    retrying: bool = False
+
+
+class Status:
+    """Written by the worker's threads, read by whoever reports it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._is_consuming = False
+        self._troubles: dict[str, tuple[float, str]] = {}
+        self._failure: Report | None = None
+        self.changed = threading.Event()
+        self.rows = 0
+        self.dead = 0
+
+    def consuming(self, *, yes: bool) -> None:
+        with self._lock:
+            self._is_consuming = yes
+        self.changed.set()
+
+    def trouble(self, where: str, message: str) -> None:
+        """Something is away; `clear` says that it is back."""
+        with self._lock:
+            since, _ = self._troubles.get(where, (time.monotonic(), ""))
+            self._troubles[where] = (since, message)
+
+    def clear(self, where: str) -> None:
+        with self._lock:
+            was_there = self._troubles.pop(where, None)
+            self._failure = None
+        if was_there:
+            self.changed.set()
+
+    def fail(self, message: str, *, retrying: bool) -> None:
+        """It does not go on, or only after a long while."""
+        with self._lock:
+            self._failure = Report("FAILED", message, retrying)
+        self.changed.set()
+
+    def report(self) -> Report:
+        with self._lock:
+            if self._failure:
+                return self._failure
+            late = time.monotonic() - PATIENCE_SECONDS
+            for where, (since, message) in self._troubles.items():
+                if since < late or not self._is_consuming:
+                    state = "FAILED" if since < late else "DEPLOYING"
+                    return Report(state, f"{where}: {message}", retrying=True)
+            return Report("RUNNING" if self._is_consuming else "DEPLOYING")

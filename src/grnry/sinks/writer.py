@@ -1,0 +1,111 @@
+"""The writer: stores batches exactly once.
+
+One transaction for a batch, in this order:
+1. its lease rows are locked, their epochs checked, the offsets moved;
+2. the lines are stored, the fast way first;
+3. what can never be stored goes to the dead letters.
+Only after its commit is the group told how far we are. A connection that breaks, even between
+commit and answer, costs nothing: the leases are taken anew and the database says what is stored.
+"""
+
+import logging
+from collections.abc import Sequence
+
+import psycopg
+from psycopg.rows import DictRow, dict_row
+
+from grnry.database.leases import Lease, LeaseLost, Leases, Partition
+from grnry.sinks import dead_letters
+from grnry.sinks.batch import Batch
+from grnry.sinks.narrowing import store_narrowed
+from grnry.sinks.target import Target
+from grnry.sinks.verdict import Verdict, verdict_of
+
+logger = logging.getLogger(__name__)
+
+CONNECT_SECONDS = 5
+
+
+class Writer:
+    """Owns the connection and the leases of one worker. Used by one thread."""
+
+    def __init__(self, url: str, deployment: str, leases: Leases, target: Target) -> None:
+        self._url = url
+        self._deployment = deployment
+        self._leases = leases
+        self._target = target
+        self._connection: psycopg.Connection[DictRow] | None = None
+        self._held: dict[Partition, Lease] = {}
+        self._is_checked = False
+        self._is_fresh = True
+
+    def take(self, partitions: Sequence[Partition]) -> dict[Partition, int | None]:
+        """Take partitions over; answers from where each goes on."""
+        taken = self._leases.take(self._connect(), partitions)
+        self._held |= taken
+        return {partition: lease.next_offset for partition, lease in taken.items()}
+
+    def release(self, partitions: Sequence[Partition]) -> None:
+        for partition in partitions:
+            self._held.pop(partition, None)
+        if self._connection is not None:
+            self._leases.release(self._connection, partitions)
+
+    def write(self, batch: Batch) -> Batch:
+        """Store a batch; answers what of it was ours to store. Raises the database's errors."""
+        connection = self._connect()
+        if self._is_fresh:
+            # The last commit's answer may have been lost: only the database knows what is stored.
+            batch = batch.after({p: lease.next_offset for p, lease in self._held.items()})
+        batch = batch.without(batch.offsets.keys() - self._held.keys())
+        while batch.offsets:
+            try:
+                self._store(connection, batch)
+            except LeaseLost as lost:
+                logger.warning("%s", lost.message)
+                for partition in lost.partitions:
+                    self._held.pop(partition, None)
+                batch = batch.without(lost.partitions)
+            else:
+                break
+        self._is_fresh = False
+        return batch
+
+    def _store(self, connection: psycopg.Connection[DictRow], batch: Batch) -> None:
+        try:
+            with connection.transaction():
+                self._leases.move(connection, self._held, batch.offsets)
+                self._target.store(connection, batch.lines)
+                dead_letters.add(connection, self._deployment, batch.dead)
+        except psycopg.Error as error:
+            if verdict_of(error) not in (Verdict.THERE_ALREADY, Verdict.RECORDS):
+                raise
+        else:
+            return
+        with connection.transaction():
+            self._leases.move(connection, self._held, batch.offsets)
+            bad = store_narrowed(connection, self._target, batch)
+            dead_letters.add(connection, self._deployment, [*batch.dead, *bad])
+
+    def _connect(self) -> psycopg.Connection[DictRow]:
+        if self._connection is None or self._connection.closed:
+            self._connection = psycopg.connect(
+                self._url,
+                autocommit=True,
+                row_factory=dict_row,
+                connect_timeout=CONNECT_SECONDS,
+                application_name=self._deployment,
+                options="-c synchronous_commit=on -c lock_timeout=5000",
+            )
+            if not self._is_checked:
+                self._target.check(self._connection)
+                self._is_checked = True
+            if self._held:
+                self._held = self._leases.take(self._connection, list(self._held))
+            self._is_fresh = True
+        return self._connection
+
+    def disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None

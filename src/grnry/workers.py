@@ -1,0 +1,33 @@
+"""The workers by the first word of their command: `grnry run <word> …`."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+
+from grnry.deployments.reporting import DEPLOYMENT_VARIABLE
+from grnry.errors import GranaryError
+from grnry.logs import set_up_logging
+from grnry.persisters.engine import run_persister
+from grnry.settings import Settings
+
+ENTRIES: dict[str, Callable[[Sequence[str], Mapping[str, str]], int]] = {
+    "persister": run_persister,
+}
+
+
+def run(command: Sequence[str], own: Mapping[str, str]) -> int:
+    """Run a worker with the process's environment and its own; answers the exit code."""
+    kind, *words = command
+    entry = ENTRIES.get(kind)
+    if entry is None:
+        print(f"There is no worker '{kind}'; there are: {', '.join(ENTRIES)}.", file=sys.stderr)  # noqa: T201
+        return 2
+    environment = {**os.environ, **own}
+    try:
+        settings = Settings.from_environment(environment)
+        name = environment.get(DEPLOYMENT_VARIABLE, "-".join(command))
+        set_up_logging(name, level=settings.log_level, as_json=settings.log_json)
+        return entry(words, environment)
+    except GranaryError as error:
+        print(error.message, file=sys.stderr)  # noqa: T201
+        return 1
