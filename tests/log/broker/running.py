@@ -88,6 +88,7 @@ class RunningBroker:
         )
 
     def start(self) -> None:
+        self._admin = None  # librdkafka's admin client gives up on a broker that was away
         self._process = self.spawn()
         wait_until(self._is_ready)
 
