@@ -19,7 +19,7 @@ from grnry.http.docs_page import docs_page
 from grnry.http.edge import Edge
 from grnry.http.error_handlers import add_error_handlers
 from grnry.http.health import Check, health_router
-from grnry.http.metrics import MetricsPage, RequestMetrics, new_registry
+from grnry.http.metrics import RequestMetrics, metrics_page, new_registry
 from grnry.http.openapi import TITLE, describe
 from grnry.http.routing import raw_route
 from grnry.settings import Settings
@@ -61,7 +61,7 @@ def create_app(
     for router in (health_router(checks or {}), *routers):
         app.router.routes.extend(router.routes)
     app.router.routes.extend(raw_routes)
-    app.router.routes.append(raw_route("/metrics", MetricsPage(registry), ["GET"]))
+    app.router.routes.append(raw_route("/metrics", metrics_page(registry), ["GET"]))
     app.router.routes.append(raw_route("/docs", docs_page(app), ["GET"]))
     app.openapi = describe(app, opened)  # type: ignore[method-assign]
     return app

@@ -1,14 +1,13 @@
 """Prometheus metrics: requests by route and status, how long they take, and the process's own."""
 
 import time
+from collections.abc import Awaitable, Callable
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from grnry.http.context import KEY
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -66,13 +65,10 @@ class RequestMetrics:
         self._seconds.labels(method, route).observe(seconds)
 
 
-class MetricsPage:
+def metrics_page(registry: CollectorRegistry) -> Callable[[Request], Awaitable[Response]]:
     """The answer of `/metrics`."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._registry = registry
+    async def page(request: Request) -> Response:
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
-    async def __call__(self, request: Request) -> Response:
-        assert request.scope[KEY]
-        text = generate_latest(self._registry)
-        return Response(text, media_type=CONTENT_TYPE_LATEST)
+    return page

@@ -7,7 +7,8 @@ from typing import Any
 import orjson
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
-from starlette.routing import Route
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
 from grnry.http.error_model import UnsupportedMediaType
 
@@ -64,10 +65,20 @@ class Router(APIRouter):
         )
 
 
+class RawRoute(Route):
+    """A plain route, without models and threads."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        match, found = super().matches(scope)
+        if match is not Match.NONE:
+            found["route"] = self  # by which metrics name it
+        return match, found
+
+
 def raw_route(
     path: str,
     endpoint: Callable[[Request], Awaitable[Response]],
     methods: Collection[str],
 ) -> Route:
     """An async route that reads its body itself, beneath the same authentication and errors."""
-    return Route(path, endpoint, methods=methods)
+    return RawRoute(path, endpoint, methods=methods)

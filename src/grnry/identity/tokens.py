@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import msgspec
 from joserfc import jws
 from joserfc.errors import JoseError
+from joserfc.jwa import JWSAlgModel
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
@@ -37,6 +38,16 @@ _KEY_TYPES: Mapping[str, type[PublicKey]] = {
     "EdDSA": OKPKey,
     "Ed25519": OKPKey,
 }
+
+
+class _Registry(JWSRegistry):
+    """The allow-list. `EdDSA` is the older name under which issuers sign with Ed25519."""
+
+    def get_alg(self, name: str) -> JWSAlgModel:
+        return super().get_alg("Ed25519" if name == "EdDSA" else name)
+
+
+_REGISTRY = _Registry(algorithms=list(ALGORITHMS))
 
 
 class KeySource(Protocol):
@@ -92,8 +103,7 @@ def verified_claims(token: str, keys: KeySource) -> dict[str, Any]:
         key = keys.key(header.kid)
         if key is None or not isinstance(key, _KEY_TYPES[header.alg]):
             raise AuthenticationFailed
-        registry = JWSRegistry(algorithms=[header.alg])
-        payload = jws.deserialize_compact(token, key, registry=registry).payload
+        payload = jws.deserialize_compact(token, key, registry=_REGISTRY).payload
         return msgspec.json.decode(payload, type=dict[str, Any])
     except (JoseError, ValueError, TypeError, KeyError, msgspec.MsgspecError) as error:
         raise AuthenticationFailed from error
