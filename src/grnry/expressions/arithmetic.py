@@ -5,6 +5,7 @@ numbers drops the fraction, a Double never fails.
 """
 
 import math
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -117,30 +118,26 @@ def power(left: Any, right: Any, state: State) -> Any:
     if DOUBLE in widths:
         return result
     if result > values.MAX_INT or LONG in widths:
-        return values.long(_saturated(result, values.MIN_LONG, values.MAX_LONG))
-    return _saturated(result, values.MIN_INT, values.MAX_INT)
+        return values.long(values.bounded(result, values.MIN_LONG, values.MAX_LONG))
+    return values.bounded(result, values.MIN_INT, values.MAX_INT)
 
 
 def _power_of_big(base: int, exponent: Any) -> int:
-    times = values.integer(exponent)
+    times = values.int_value(exponent)
     if times < 0 or base.bit_length() * times > MAX_INTEGER_BITS:
         raise Fault(f"the number has more than {MAX_INTEGER_BITS:,} bits")
     return values.big_integer(base**times)
 
 
 def _power_real(base: float, exponent: float) -> float:
+    if math.isnan(exponent) or (abs(base) == 1 and math.isinf(exponent)):
+        return math.nan
     try:
         return math.pow(base, exponent)
     except ValueError:
         return math.inf if base == 0 else math.nan
     except OverflowError:
         return -math.inf if base < 0 and exponent % 2 == 1 else math.inf
-
-
-def _saturated(value: float, least: int, most: int) -> int:
-    if math.isnan(value):
-        return 0
-    return least if value <= least else most if value >= most else int(value)
 
 
 def negate(value: Any) -> Any:
@@ -167,7 +164,7 @@ def constant_pattern(value: Any) -> Pattern:
 def matched_text(value: Any, state: State) -> str:
     if value is None:
         raise Fault("null can not be matched with a pattern")
-    return values.joined_text(value, state)
+    return values.converted_text(value, state)
 
 
 def matches(left: Any, right: Any, state: State) -> bool:
@@ -182,6 +179,15 @@ def between(left: Any, right: Any, state: State) -> bool:
     return values.compare(left, right[0]) >= 0 and values.compare(left, right[1]) <= 0
 
 
+def _comparison(holds: Callable[[Any, Any], bool]) -> Operator:
+    def compare(left: Any, right: Any, state: State) -> bool:
+        if rank(left) and rank(right):
+            return holds(*values.aligned(left, right))
+        return holds(values.compare(left, right), 0)
+
+    return compare
+
+
 BINARY: dict[str, Operator] = {
     "+": add,
     "-": subtract,
@@ -191,10 +197,10 @@ BINARY: dict[str, Operator] = {
     "^": power,
     "==": values.equal,
     "!=": lambda left, right, state: not values.equal(left, right, state),
-    "<": lambda left, right, state: values.compare(left, right) < 0,
-    "<=": lambda left, right, state: values.compare(left, right) <= 0,
-    ">": lambda left, right, state: values.compare(left, right) > 0,
-    ">=": lambda left, right, state: values.compare(left, right) >= 0,
+    "<": _comparison(operator.lt),
+    "<=": _comparison(operator.le),
+    ">": _comparison(operator.gt),
+    ">=": _comparison(operator.ge),
     "matches": matches,
     "between": between,
 }

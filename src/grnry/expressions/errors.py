@@ -49,6 +49,10 @@ class Fault(Exception):  # noqa: N818 - never leaves the package
         self.message = message
 
 
+class MissingFault(Fault):
+    """The document has nothing at the path."""
+
+
 class Source:
     """The text of an expression, which turns offsets into lines and columns."""
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from grnry.expressions import dates, json_text, values
 from grnry.expressions.budget import State
-from grnry.expressions.errors import Fault
-from grnry.expressions.jsonpath import JsonPath, MissingFault, compile_path
+from grnry.expressions.errors import Fault, MissingFault
+from grnry.expressions.jsonpath import JsonPath, compile_path
 
 # What a function becomes for one constant second argument: (first argument, state) -> value.
 Bound = Callable[[Any, State], Any]
@@ -28,7 +28,7 @@ class Function:
 def _text(value: Any, what: str, state: State) -> str:
     if value is None:
         raise Fault(f"the {what} is null")
-    return values.joined_text(value, state)
+    return values.converted_text(value, state)
 
 
 def _read_json_path(path: JsonPath, document: Any, state: State) -> Any:

@@ -34,7 +34,7 @@ def convert(parameter: Parameter, value: Any, state: State) -> Any:
         return value
     if value is None:
         raise Fault("an argument is null")
-    return values.integer(value) if parameter == "integer" else values.joined_text(value, state)
+    return values.integer(value) if parameter == "integer" else values.converted_text(value, state)
 
 
 def kind(value: Any) -> str:
@@ -100,14 +100,18 @@ def _repeat(state: State, text: str, times: int) -> str:
 def _compare_to(state: State, left: Any, right: Any) -> int:
     if right is None:
         raise Fault("an argument is null")
-    if isinstance(left, str) and isinstance(right, str):
-        for one, other in zip(left, right, strict=False):
-            if one != other:
-                return ord(one) - ord(other)
-        return len(left) - len(right)
+    if isinstance(left, str):
+        return _compare_texts(left, values.converted_text(right, state))
     if not (values.rank(left) and values.rank(right)) and type(left) is not type(right):
         raise Fault(f"{values.type_name(left)} is of another type than {values.type_name(right)}")
     return values.compare(left, right)
+
+
+def _compare_texts(left: str, right: str) -> int:
+    for one, other in zip(left, right, strict=False):
+        if one != other:
+            return ord(one) - ord(other)
+    return len(left) - len(right)
 
 
 def _same(state: State, left: Any, right: Any) -> bool:
@@ -141,22 +145,6 @@ def _element(state: State, elements: list[Any], at: int) -> Any:
 
 def _value_of(state: State, entries: dict[Any, Any], key: Any, default: Any = None) -> Any:
     return entries.get(key, default) if isinstance(key, str | int | float | None) else default
-
-
-def _int_value(state: State, number: Any) -> int:
-    if isinstance(number, float):
-        bounded = min(max(number, values.MIN_INT), values.MAX_INT)
-        return int(bounded) if number == number else 0  # noqa: PLR0124 - NaN
-    return int(number + 2**31) % 2**32 - 2**31
-
-
-def _long_value(state: State, number: Any) -> int:
-    if isinstance(number, float):
-        bounded = min(max(number, values.MIN_LONG), values.MAX_LONG)
-        whole = min(int(bounded), values.MAX_LONG) if number == number else 0  # noqa: PLR0124
-    else:
-        whole = int(number + 2**63) % 2**64 - 2**63
-    return values.long(whole)
 
 
 def _size(state: State, value: Any) -> int:
@@ -204,8 +192,8 @@ STRING = {
 NUMBER = {
     **ANY,
     "compareTo": Method(_compare_to, ("any",)),
-    "intValue": Method(_int_value),
-    "longValue": Method(_long_value),
+    "intValue": Method(lambda state, number: values.int_value(number)),
+    "longValue": Method(lambda state, number: values.long_value(number)),
     "doubleValue": Method(lambda state, number: values.double(number)),
 }
 LIST = {

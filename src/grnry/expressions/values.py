@@ -5,6 +5,7 @@ wider than its size says (`5L`, or a small result of Long arithmetic) is a `Long
 here. A `float` is a Double.
 """
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -70,6 +71,26 @@ def double(value: float) -> float:
         return float("inf") if value > 0 else float("-inf")
 
 
+def int_value(number: Any) -> int:
+    """A number as an Integer: a fraction is cut off, what does not fit is bounded or cut."""
+    if isinstance(number, float):
+        return bounded(number, MIN_INT, MAX_INT)
+    return int(number + 2**31) % 2**32 - 2**31
+
+
+def long_value(number: Any) -> int:
+    if isinstance(number, float):
+        return long(bounded(number, MIN_LONG, MAX_LONG))
+    return long(int(number + 2**63) % 2**64 - 2**63)
+
+
+def bounded(number: Any, least: int, most: int) -> int:
+    """A number as a whole number between two bounds; NaN is zero."""
+    if isinstance(number, float) and math.isnan(number):
+        return 0
+    return least if number <= least else most if number >= most else int(number)
+
+
 def type_name(value: Any) -> str:
     """What a user calls the value's type."""
     if value is None:
@@ -85,9 +106,9 @@ def type_name(value: Any) -> str:
 
 def double_text(value: float) -> str:
     """A double as Java writes it."""
-    if value != value:  # noqa: PLR0124 - NaN
+    if math.isnan(value):
         return "NaN"
-    if value in {float("inf"), float("-inf")}:
+    if math.isinf(value):
         return "Infinity" if value > 0 else "-Infinity"
     if value == 0 or 1e-3 <= abs(value) < 1e7:
         text = f"{value:.17f}".rstrip("0") if "e" in repr(value) else repr(value)
@@ -163,8 +184,15 @@ def _scalar_text(value: Any) -> str:
         raise Fault("the number has too many digits to write") from None
 
 
+def converted_text(value: Any, state: State) -> str:
+    """A value where a string is due."""
+    if isinstance(value, dict | Entry):
+        raise Fault("an object is no string")
+    return joined_text(value, state)
+
+
 def joined_text(value: Any, state: State) -> str:
-    """A value as Spring converts it to a string: the elements of a list, joined by commas."""
+    """A value as Spring adds it to a string: the elements of a list, joined by commas."""
     if not isinstance(value, list):
         return text(value, state)
     pieces: list[str] = []
@@ -198,8 +226,8 @@ def boolean(value: Any) -> bool:
 
 def integer(value: Any) -> int:
     """A value as an index or a count."""
-    if rank(value) and value == value:  # noqa: PLR0124 - NaN is no index
-        whole = int(value) if abs(value) < 2**63 else MAX_LONG
+    if rank(value):
+        whole = bounded(value, MIN_LONG, MAX_LONG)
     elif isinstance(value, str):
         whole = _parsed_integer(value)
     else:
@@ -218,10 +246,8 @@ def _parsed_integer(value: str) -> int:
 
 def equal(left: Any, right: Any, state: State) -> bool:
     """The `==` of an expression."""
-    ranks = rank(left), rank(right)
-    if all(ranks):
-        if DOUBLE in ranks:
-            return double(left) == double(right)
+    if rank(left) and rank(right):
+        left, right = aligned(left, right)
         return bool(left == right)
     return same(left, right, state)
 
@@ -248,13 +274,21 @@ def _same_maps(left: dict[Any, Any], right: dict[Any, Any], state: State) -> boo
     )
 
 
+def aligned(left: Any, right: Any) -> tuple[Any, Any]:
+    """Two numbers, both doubles where one is."""
+    if isinstance(left, float) or isinstance(right, float):
+        return double(left), double(right)
+    return left, right
+
+
 def compare(left: Any, right: Any) -> int:
     """Below zero, zero or above, as Java's comparison; null is the least."""
     if left is None or right is None:
         return (left is not None) - (right is not None)
-    ranks = rank(left), rank(right)
-    if DOUBLE in ranks and all(ranks):
-        left, right = double(left), double(right)
-    elif not all(ranks) and not (type(left) is type(right) and isinstance(left, str | bool)):
+    if rank(left) and rank(right):
+        left, right = aligned(left, right)
+    elif not (type(left) is type(right) and isinstance(left, str | bool)):
         raise Fault(f"{type_name(left)} can not be compared with {type_name(right)}")
+    if left != left or right != right:  # noqa: PLR0124 - NaN is the greatest, for Java
+        return bool(left != left) - bool(right != right)  # noqa: PLR0124
     return bool(left > right) - bool(left < right)

@@ -7,6 +7,7 @@ from typing import Any, Final
 from grnry.expressions import values
 from grnry.expressions.budget import State
 from grnry.expressions.errors import Fault
+from grnry.expressions.jsonpath.tokens import NoVerdictFault
 from grnry.expressions.patterns import compiled
 from grnry.expressions.values import rank
 
@@ -82,12 +83,16 @@ def _contained(value: Any, elements: list[Any], state: State) -> bool:
     return any(_equal(value, element, state) for element in elements)
 
 
+def _list(value: Any) -> list[Any] | None:
+    """A list; None for an object, and no verdict on what is neither."""
+    if isinstance(value, list | dict):
+        return value if isinstance(value, list) else None
+    raise NoVerdictFault("the condition needs a list")
+
+
 def _in(left: Any, right: Any, state: State) -> bool:
-    return isinstance(right, list) and _contained(left, right, state)
-
-
-def _not_in(left: Any, right: Any, state: State) -> bool:
-    return isinstance(right, list | dict) and not _in(left, right, state)
+    elements = _list(right)
+    return elements is not None and _contained(left, elements, state)
 
 
 def _contains(left: Any, right: Any, state: State) -> bool:
@@ -113,19 +118,21 @@ def _empty(left: Any, right: Any, state: State) -> bool:
     return isinstance(left, str | list | dict) and (not left) == right
 
 
-def _subset(left: Any, right: Any, state: State) -> bool:
-    lists = isinstance(left, list) and isinstance(right, list)
-    return lists and all(_contained(element, right, state) for element in left)
+def _over_lists(holds: Callable[[list[Any], list[Any], State], bool]) -> "Compare":
+    def compare(left: Any, right: Any, state: State) -> bool:
+        of_right = _list(right)
+        of_left = _list(left) if of_right is not None else None
+        return of_left is not None and of_right is not None and holds(of_left, of_right, state)
+
+    return compare
 
 
-def _any_of(left: Any, right: Any, state: State) -> bool:
-    lists = isinstance(left, list) and isinstance(right, list)
-    return lists and any(_contained(element, right, state) for element in left)
+def _subset(left: list[Any], right: list[Any], state: State) -> bool:
+    return all(_contained(element, right, state) for element in left)
 
 
-def _none_of(left: Any, right: Any, state: State) -> bool:
-    lists = isinstance(left, list) and isinstance(right, list)
-    return lists and not _any_of(left, right, state)
+def _any_of(left: list[Any], right: list[Any], state: State) -> bool:
+    return any(_contained(element, right, state) for element in left)
 
 
 def _matches(left: Any, right: Any, state: State) -> bool:
@@ -150,12 +157,12 @@ COMPARISONS: dict[str, Compare] = {
     ">=": _order(lambda left, right: bool(left >= right)),
     "=~": _matches,
     "in": _in,
-    "nin": _not_in,
+    "nin": lambda left, right, state: not _in(left, right, state),
     "contains": _contains,
     "all": _all,
     "size": _size,
     "empty": _empty,
-    "subsetof": _subset,
-    "anyof": _any_of,
-    "noneof": _none_of,
+    "subsetof": _over_lists(_subset),
+    "anyof": _over_lists(_any_of),
+    "noneof": _over_lists(lambda left, right, state: not _any_of(left, right, state)),
 }

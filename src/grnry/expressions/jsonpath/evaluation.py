@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from grnry.expressions.budget import State
-from grnry.expressions.errors import Fault
+from grnry.expressions.errors import MissingFault
 from grnry.expressions.jsonpath.functions import FUNCTIONS
 from grnry.expressions.jsonpath.parser import parse_path
 from grnry.expressions.jsonpath.tokens import (
@@ -26,10 +26,6 @@ from grnry.expressions.jsonpath.tokens import (
 )
 
 JsonPath = Callable[[Any, State], Any]
-
-
-class MissingFault(Fault):
-    """The document has nothing at the path."""
 
 
 def compile_path(text: str) -> JsonPath:
@@ -188,18 +184,17 @@ class _Walk:
             is_last = token is self._tokens[-1]
             return not is_definite(token, is_last) or all(name in candidate for name in token.names)
         if isinstance(token, Filter):
-            return token.predicate.holds(candidate, self._root, self._state)
+            return token.accepts(candidate, self._root, self._state)
         return isinstance(token, Wildcard) or isinstance(candidate, list)
 
     def _filter(self, token: Filter, at: int, model: Any, certain: bool) -> None:
-        holds = token.predicate.holds
         if isinstance(model, dict):
-            if holds(model, self._root, self._state):
+            if token.accepts(model, self._root, self._state):
                 self.visit(at + 1, model, certain=False)
         elif isinstance(model, list):
             for element in model:
                 self._state.spend(1)
-                if holds(element, self._root, self._state):
+                if token.accepts(element, self._root, self._state):
                     self.visit(at + 1, element, certain=False)
         else:
             self._missing(certain)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from grnry.expressions.budget import MAX_NESTING, State
+from grnry.expressions.errors import MissingFault
 from grnry.expressions.jsonpath.comparisons import COMPARISONS, UNDEFINED, Pattern
 from grnry.expressions.jsonpath.reader import Reader
 from grnry.expressions.jsonpath.tokens import JsonValue, Path, Predicate
@@ -45,7 +46,7 @@ class Exists(Predicate):
     path: Path
 
     def holds(self, element: Any, root: Any, state: State) -> bool:
-        from grnry.expressions.jsonpath.evaluation import MissingFault, evaluate
+        from grnry.expressions.jsonpath.evaluation import evaluate
 
         document = root if self.path.from_root else element
         try:
@@ -69,7 +70,7 @@ class Comparison(Predicate):
 
 
 def _operand(operand: Operand, element: Any, root: Any, state: State) -> Any:
-    from grnry.expressions.jsonpath.evaluation import MissingFault, evaluate
+    from grnry.expressions.jsonpath.evaluation import evaluate
 
     if isinstance(operand, JsonValue):
         return operand.value

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from grnry.expressions.budget import MAX_TEXT_LENGTH, State
-from grnry.expressions.errors import Fault
+from grnry.expressions.errors import Fault, MissingFault
 from grnry.expressions.values import double, rank, text
 
 PathFunction = Callable[[Any, list[Any], State], Any]
@@ -84,7 +84,7 @@ def _element(model: Any, index: int) -> Any:
     if not isinstance(model, list):
         raise Fault("the path's function needs a list")
     if not -len(model) <= index < len(model):
-        raise Fault(f"the list has no element {index}")
+        raise MissingFault(f"the list has no element {index}")
     return model[index]
 
 

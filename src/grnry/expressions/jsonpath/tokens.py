@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from grnry.expressions.budget import State
+from grnry.expressions.errors import Fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,10 @@ class Scan:
     """`..`."""
 
 
+class NoVerdictFault(Fault):
+    """A condition has nothing to compare; the element is not taken."""
+
+
 class Predicate:
     """A condition on an element of a document."""
 
@@ -59,6 +64,12 @@ class Filter:
     """`[?(…)]`."""
 
     predicate: Predicate
+
+    def accepts(self, element: Any, root: Any, state: State) -> bool:
+        try:
+            return self.predicate.holds(element, root, state)
+        except NoVerdictFault:
+            return False
 
 
 @dataclass(frozen=True, slots=True)
