@@ -66,7 +66,7 @@ FORBIDDEN = [
 EVALUATION = [
     ("payload.a.b", 11, "'b' can not be read from null; '?.b' gives null instead"),
     ("payload.s.x", 11, "a string has no property 'x'"),
-    ("payload.l.![#this + null]", 20, "can not add null to a number"),
+    ("payload.l.![#this + null]", 19, "can not add null to a number"),
     ("1 / 0", 3, "division by zero"),
     ("payload.l[9]", 10, "a list of 3 has no index 9"),
     ("payload.a.length()", 11, "'length' can not be called on null"),

@@ -8,6 +8,8 @@ from grnry.expressions.errors import Fault
 
 Writer = Callable[[datetime], str]
 
+# The day before the first of Java's modified Julian days, 1858-11-17.
+MODIFIED_JULIAN_EPOCH = 678_576
 MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
@@ -197,6 +199,7 @@ NUMBERS: dict[str, tuple[Callable[[datetime], int], int]] = {
     "A": (_millis_of_day, 19),
     "n": (_nanoseconds, 19),
     "N": (_nanos_of_day, 19),
+    "g": (lambda moment: moment.toordinal() - MODIFIED_JULIAN_EPOCH, 19),
     "w": (_week_of_year, 2),
     "W": (_week_of_month, 1),
     "e": (_day_of_week, 2),

@@ -70,9 +70,13 @@ class Pattern:
                 "that a pattern is searched in"
             )
         state.spend(1 + len(text) ** 2 * self._size // SQUARES_TIMES_SIZE_PER_STEP)
+        previous = None
         for match in self._program.finditer(text):
             state.spend(1)
-            yield match
+            # RE2's iterator gives some empty matches, such as that of `$`, twice.
+            if match.span() != previous:
+                yield match
+            previous = match.span()
 
 
 @lru_cache(maxsize=100)

@@ -34,8 +34,6 @@ def _split(state: State, text: str, pattern: str, limit: int) -> list[str]:
             break
         if match.end() == 0:
             continue
-        if match.start() == match.end() == len(text):
-            break
         pieces.append(text[start : match.start()])
         start = match.end()
     pieces.append(text[start:])
