@@ -40,14 +40,15 @@ class FetchHandler:
         found = self.look(asked)
         if found.size >= asked.min_bytes or found.has_error or asked.max_wait_ms <= 0:
             return self._answer(request.version, found)
-        return self._wait(request.version, asked, found)
+        # Registered before anything else runs, or an append in between would wake nobody.
+        waiter = Waiter(found.logs, min(asked.max_wait_ms, _LONGEST_WAIT_MS) / 1000)
+        return self._wait(request.version, asked, found, waiter)
 
     def _answer(self, version: int, found: Found) -> Answer:
         try:
-            records = [place and _read_cached(place) for place in found.places]
+            return _write(version, found, _read_all_cached(found))
         except BlockingIOError:
             return self._read_in_thread(version, found)
-        return _write(version, found, records)
 
     async def _read_in_thread(self, version: int, found: Found) -> Pieces:
         """What is not in the page cache must not hold up the others."""
@@ -55,20 +56,21 @@ class FetchHandler:
         records = await loop.run_in_executor(None, _read_all, found.places)
         return _write(version, found, records)
 
-    async def _wait(self, version: int, asked: fetch.FetchRequest, found: Found) -> Pieces:
-        loop = asyncio.get_running_loop()
-        until = loop.time() + min(asked.max_wait_ms, _LONGEST_WAIT_MS) / 1000
-        while found.size < asked.min_bytes and not found.has_error:
-            left = until - loop.time()
-            if left <= 0 or not await _appended(found.logs, left):
-                break
-            found = self.look(asked)
-        records: list[bytes | bytearray | None]
+    async def _wait(
+        self, version: int, asked: fetch.FetchRequest, found: Found, waiter: "Waiter"
+    ) -> Pieces:
         try:
-            records = [place and _read_cached(place) for place in found.places]
+            while await waiter.woken():
+                found = self.look(asked)
+                if found.size >= asked.min_bytes or found.has_error:
+                    break
+                waiter.wait_again()
+        finally:
+            waiter.close()
+        try:
+            return _write(version, found, _read_all_cached(found))
         except BlockingIOError:
             return await self._read_in_thread(version, found)
-        return _write(version, found, records)
 
     def look(self, asked: fetch.FetchRequest) -> Found:
         found = Found([], [], 0, False, [])
@@ -114,31 +116,47 @@ def _result(
     return fetch.FetchResult(part.topic, part.partition, code, log.stable_offset, log.start_offset)
 
 
-async def _appended(logs: list[PartitionLog], seconds: float) -> bool:
-    """Wait until something is appended to one of the logs."""
-    loop = asyncio.get_running_loop()
-    woken: asyncio.Future[bool] = loop.create_future()
+class Waiter:
+    """Waits until something is appended to one of the logs, or the time is up."""
 
-    def wake() -> None:
-        if not woken.done():
-            woken.set_result(True)
+    def __init__(self, logs: list[PartitionLog], seconds: float) -> None:
+        self._logs = logs
+        self._loop = asyncio.get_running_loop()
+        self._is_over = False
+        self._timer = self._loop.call_later(seconds, self._time_is_up)
+        self.wait_again()
 
-    def give_up() -> None:
-        if not woken.done():
-            woken.set_result(False)
+    def wait_again(self) -> None:
+        self._woken: asyncio.Future[bool] = self._loop.create_future()
+        for log in self._logs:
+            if log.waiters is None:
+                log.waiters = set()
+            log.waiters.add(self._wake)
+        if self._is_over:
+            self._woken.set_result(False)
 
-    for log in logs:
-        if log.waiters is None:
-            log.waiters = set()
-        log.waiters.add(wake)
-    timer = loop.call_later(seconds, give_up)
-    try:
-        return await woken
-    finally:
-        timer.cancel()
-        for log in logs:
+    def woken(self) -> "asyncio.Future[bool]":
+        """True after an append, False when the time is up."""
+        return self._woken
+
+    def _wake(self) -> None:
+        if not self._woken.done():
+            self._woken.set_result(True)
+
+    def _time_is_up(self) -> None:
+        self._is_over = True
+        if not self._woken.done():
+            self._woken.set_result(False)
+
+    def close(self) -> None:
+        self._timer.cancel()
+        for log in self._logs:
             if log.waiters:
-                log.waiters.discard(wake)
+                log.waiters.discard(self._wake)
+
+
+def _read_all_cached(found: Found) -> list[bytes | bytearray | None]:
+    return [place and _read_cached(place) for place in found.places]
 
 
 def _read_cached(place: Readable) -> bytes | bytearray:

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 import crc32c
 
+from grnry.log.broker.errors import DamagedLogError
+
 from .files import OpenFile, read_if_there, write_at, write_atomically
 
 log = logging.getLogger("grnry.log.broker")
@@ -42,9 +44,11 @@ class GroupOffsets:
         if data is None:
             write_atomically(self._path, b"")
             data = b""
-        for line in data.splitlines(keepends=True):
+        lines = data.splitlines(keepends=True)
+        for number, line in enumerate(lines):
             entry = _parsed(line)
             if entry is None:
+                self._check_rest(lines[number + 1 :])
                 break
             self._replay(entry)
             self._size += len(line)
@@ -52,6 +56,14 @@ class GroupOffsets:
         if self._size < len(data):
             log.warning("%s: cut %d bytes at its end", self._path, len(data) - self._size)
             self.rewrite()
+
+    def _check_rest(self, lines: list[bytes]) -> None:
+        if any(_parsed(line) is not None for line in lines):
+            raise DamagedLogError(
+                f"{self._path} is damaged at byte {self._size}, and sound entries follow. Restore "
+                f"the file from a backup, or go back to the offsets committed up to there with: "
+                f"truncate -s {self._size} '{self._path}'"
+            )
 
     def _replay(self, entry: list[Any]) -> None:
         kind, group, content = entry

@@ -58,7 +58,8 @@ class Topic:
 
     def written(self) -> list[int]:
         """The partitions that have a folder."""
-        return sorted(int(one.name) for one in os.scandir(self.folder) if one.name.isdigit())
+        names = os.listdir(self.folder)  # noqa: PTH208 (there may be thousands)
+        return sorted(int(name) for name in names if name.isdigit())
 
     def save(self, partitions: int, given: dict[str, str]) -> None:
         write_atomically(self.folder / _DESCRIPTION, _description(self.id, partitions, given))
@@ -95,8 +96,8 @@ class Topics:
         shutil.rmtree(self._unfinished, ignore_errors=True)
         self._folder.mkdir(exist_ok=True)
         self._unfinished.mkdir()
-        for entry in os.scandir(self._folder):
-            self._add(self._read(Path(entry.path)))
+        for name in sorted(os.listdir(self._folder)):  # noqa: PTH208 (there may be thousands)
+            self._add(self._read(self._folder / name))
 
     def _read(self, folder: Path) -> Topic:
         try:

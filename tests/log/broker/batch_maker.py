@@ -1,0 +1,57 @@
+"""Record batches as a producer would send them, small and plain."""
+
+import struct
+
+import crc32c
+
+from grnry.log.broker.protocol.batches import HEADER, Header, check
+
+NO_PRODUCER = -1
+
+
+def batch(
+    *values: bytes,
+    time: int = 1000,
+    producer: tuple[int, int, int] = (NO_PRODUCER, -1, -1),
+    attributes: int = 0,
+) -> bytes:
+    """Values as one uncompressed batch; a record each, a millisecond apart."""
+    body = b"".join(_record(number, value) for number, value in enumerate(values))
+    count = len(values)
+    covered = struct.pack(
+        ">hiqqqhii", attributes, count - 1, time, time + count - 1, *producer, count
+    )
+    covered += body
+    head = struct.pack(">qiibI", 0, len(covered) + 9, -1, 2, crc32c.crc32c(covered))
+    return head + covered
+
+
+def checked(*batches: bytes) -> tuple[memoryview, list[Header]]:
+    """The batches of one request, ready to be appended."""
+    records = memoryview(bytearray(b"".join(batches)))
+    return records, check(records, 1 << 20)
+
+
+def headers_of(data: bytes) -> list[Header]:
+    headers = []
+    position = 0
+    while position < len(data):
+        headers.append(Header._make(HEADER.unpack_from(data, position)))
+        position += headers[-1].size
+    return headers
+
+
+def _record(number: int, value: bytes) -> bytes:
+    content = b"\0" + _varint(number) + _varint(number) + _varint(-1) + _varint(len(value))
+    content += value + _varint(0)
+    return _varint(len(content)) + content
+
+
+def _varint(value: int) -> bytes:
+    value = (value << 1) ^ (value >> 63)
+    out = bytearray()
+    while value > 0x7F:
+        out.append(0x80 | value & 0x7F)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
