@@ -1,7 +1,7 @@
 """An app with one operation of every kind that the floor has to serve."""
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 from fastapi import Path, Query, Request, Response
@@ -22,6 +22,7 @@ from grnry.errors import (
 )
 from grnry.http.app import create_app
 from grnry.http.bodies import AnswerBody, RequestBody
+from grnry.http.conditions import IfMatch, IfNoneMatch, entity_tag, not_modified, tag_headers
 from grnry.http.context import CurrentIdentity, context_of
 from grnry.http.links import Links
 from grnry.http.paging import AnyPage, WholePage, page_links
@@ -106,6 +107,29 @@ def things() -> Router:
     return router
 
 
+def tagged() -> Router:
+    router = Router()
+    tag = entity_tag("thing", 1)
+
+    @router.get("/tagged")
+    def show(known: IfNoneMatch, response: Response) -> Any:
+        if known.includes(tag):
+            return not_modified(tag)
+        response.headers.update(tag_headers(tag))
+        return {"name": "thing"}
+
+    @router.put("/tagged", status_code=204)
+    def change(expected: IfMatch) -> None:
+        expected.check(tag)
+
+    @router.get("/seen")
+    def seen(request: Request) -> dict[str, str]:
+        assert request.client
+        return {"address": request.client.host, "base": Links().base(request)}
+
+    return router
+
+
 async def swallow(request: Request) -> Response:
     size = 0
     async for chunk in request.stream():
@@ -122,7 +146,7 @@ def make_client(settings: Settings, **others: object) -> TestClient:
     app = create_app(
         settings=settings,
         authenticator=TokenVerifier(FixedKeys(RSA), EXPECTED),
-        routers=[things()],
+        routers=[things(), tagged()],
         raw_routes=[
             raw_route("/raw", swallow, ["POST"]),
             raw_route("/raw/{name}", explode, ["POST"]),

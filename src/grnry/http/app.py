@@ -1,7 +1,8 @@
 """Builds the ASGI app: the layers that every request passes, and the operations of the rooms.
 
-From the outside in: the edge (context, trace, headers, crashes), metrics, authentication, the body
-limit, then routing. Nothing is looked up globally; whoever composes the process gives all parts.
+From the outside in: what trusted proxies say, the edge (context, trace, headers, crashes), metrics,
+authentication, the body limit, then routing. Nothing is looked up globally; whoever composes the
+process gives all parts.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,6 +19,7 @@ from grnry.http.body_limit import BodyLimit
 from grnry.http.docs_page import docs_page
 from grnry.http.edge import Edge
 from grnry.http.error_handlers import add_error_handlers
+from grnry.http.forwarding import Forwarding, parse_networks
 from grnry.http.health import Check, health_router
 from grnry.http.metrics import RequestMetrics, metrics_page, new_registry
 from grnry.http.openapi import TITLE, describe
@@ -42,6 +44,7 @@ def create_app(
     registry = registry or new_registry()
     metrics = ("/metrics",) if settings.metrics_anonymous else ()
     opened = OpenPaths.of([*OPEN_PATHS, *open_paths, *metrics])
+    proxies = parse_networks(settings.trusted_proxies)
     app = FastAPI(
         title=TITLE,
         version=__version__,
@@ -50,6 +53,7 @@ def create_app(
         redirect_slashes=False,
         lifespan=lifespan,
         middleware=[
+            *([Middleware(Forwarding, networks=proxies)] if proxies else []),
             Middleware(Edge),
             Middleware(RequestMetrics, registry=registry),
             Middleware(Authentication, authenticator=authenticator, open_paths=opened),

@@ -1,0 +1,165 @@
+"""Tokens of an issuer elsewhere; the built-in one stands in for it, over real HTTP."""
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+from tests.conftest import free_port, wait_for
+
+from grnry.database.pool import Database
+from grnry.errors import AuthenticationFailed
+from grnry.http.app import create_app
+from grnry.http.links import Links
+from grnry.identity import keys as keys_module
+from grnry.identity.api import OPEN_PATHS, routes
+from grnry.identity.bootstrap import bootstrap
+from grnry.identity.issuer import Issuer, TokenRequest, issuer_url
+from grnry.identity.keys import SigningKeys
+from grnry.identity.oidc import REFRESH_SECONDS, REREAD_SECONDS, IssuerAway, OidcKeys
+from grnry.identity.tokens import Expected, TokenVerifier
+from grnry.settings import Settings
+
+
+class Elsewhere:
+    """An issuer in a server of its own, that counts who asks."""
+
+    def __init__(self, database: Database) -> None:
+        bootstrap(database, "password", "")
+        self.port = free_port()
+        self.keys = SigningKeys(database)
+        self.issuer = Issuer(database, self.keys, url=issuer_url(f"http://127.0.0.1:{self.port}"))
+        self.asked = 0
+        app = create_app(
+            settings=Settings(),
+            authenticator=TokenVerifier(self.keys, Expected(self.issuer.url)),
+            raw_routes=routes(self.issuer, Links()),
+            open_paths=OPEN_PATHS,
+        )
+        self._server = uvicorn.Server(
+            uvicorn.Config(self._counting(app), port=self.port, log_config=None, ws="none")
+        )
+        self._thread = threading.Thread(target=self._server.run)
+
+    def _counting(self, app: ASGIApp) -> ASGIApp:
+        async def counting(scope: Scope, receive: Receive, send: Send) -> None:
+            self.asked += scope["type"] == "http"
+            await app(scope, receive, send)
+
+        return counting
+
+    def token(self) -> str:
+        request = TokenRequest("password", "grnry", username="admin", password="password")
+        return str(self.issuer.grant(request)["access_token"])
+
+    def start(self) -> None:
+        self._thread.start()
+        wait_for(lambda: self._server.started)
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        if self._thread.ident:
+            self._thread.join()
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def elsewhere(database: Database) -> Iterator[Elsewhere]:
+    server = Elsewhere(database)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def verifier_of(elsewhere: Elsewhere, clock: Callable[[], float]) -> TokenVerifier:
+    url = elsewhere.issuer.url
+    return TokenVerifier(OidcKeys(url, clock=clock), Expected(url))
+
+
+def test_tokens_of_another_issuer_count(elsewhere: Elsewhere, clock: Clock) -> None:
+    elsewhere.start()
+    verifier = verifier_of(elsewhere, clock)
+    for _ in range(3):
+        identity = verifier.authenticate(elsewhere.token())
+        assert identity.username == "admin"
+        assert "editor" in identity.roles["global"]
+    assert elsewhere.asked == 2, "its description and its keys, once"
+
+
+def test_a_key_rotated_while_running(
+    elsewhere: Elsewhere, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere.start()
+    verifier = verifier_of(elsewhere, clock)
+    verifier.authenticate(elsewhere.token())
+    monkeypatch.setattr(keys_module, "PUBLISHED_SECONDS", 0)
+    elsewhere.keys.rotate()
+    clock.now += REREAD_SECONDS
+    assert verifier.authenticate(elsewhere.token()).username == "admin"
+
+
+def test_made_up_key_ids_cause_no_storm(elsewhere: Elsewhere, clock: Clock) -> None:
+    elsewhere.start()
+    keys = OidcKeys(elsewhere.issuer.url, clock=clock)
+    for number in range(100):
+        assert keys.key(f"made up {number}") is None
+    assert elsewhere.asked == 2
+    clock.now += REREAD_SECONDS
+    assert keys.key("made up") is None
+    assert elsewhere.asked == 4
+
+
+def test_an_issuer_that_is_away_is_told_apart_from_a_wrong_token(
+    elsewhere: Elsewhere, clock: Clock
+) -> None:
+    verifier = verifier_of(elsewhere, clock)
+    token = elsewhere.token()
+    with pytest.raises(IssuerAway):
+        verifier.authenticate(token)
+    elsewhere.start()
+    clock.now += REREAD_SECONDS
+    assert verifier.authenticate(token).username == "admin"
+
+
+def test_known_keys_outlive_an_issuer_that_is_away(elsewhere: Elsewhere, clock: Clock) -> None:
+    elsewhere.start()
+    verifier = verifier_of(elsewhere, clock)
+    verifier.authenticate(elsewhere.token())
+    elsewhere.stop()
+    clock.now += REFRESH_SECONDS
+    assert verifier.authenticate(elsewhere.token()).username == "admin"
+
+
+ANSWERS = {
+    "no json": b"<html>",
+    "no object": b"[]",
+    "no address": b"{}",
+    "keys no list": b'{"jwks_uri": "x", "keys": 5}',
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS.keys())
+def test_an_issuer_that_talks_nonsense_is_away(answer: bytes) -> None:
+    with pytest.raises(IssuerAway):
+        OidcKeys("https://issuer.example", lambda _: answer).key("any")
+
+
+def test_keys_of_other_kinds_are_left_out() -> None:
+    document = b"""{"jwks_uri": "x", "keys": [
+        {"kty": "oct", "kid": "a", "k": "c2VjcmV0"}, {"kty": "new", "kid": "b"},
+        {"kty": "RSA", "kid": "c"}, {"kty": "OKP", "kid": "d", "use": "enc"}, {"kty": "RSA"}]}"""
+    keys = OidcKeys("https://issuer.example", lambda _: document)
+    assert [keys.key(kid) for kid in "abcd"] == [None] * 4
+    with pytest.raises(AuthenticationFailed):
+        TokenVerifier(keys, Expected("x")).authenticate("a.b.c")
