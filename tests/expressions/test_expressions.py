@@ -168,3 +168,23 @@ def test_one_expression_serves_many_threads() -> None:
         thread.join()
     assert len(results) == 800
     assert all(results)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "payload matches 'a'",
+        "'a' matches payload",
+        "payload.split('[a-z]')",
+        "payload.replaceAll('[a-z]', '')",
+        "#jsonPath(payload, '$')",
+        "'a' - (payload == null ? 1 : 100)",
+    ],
+)
+def test_half_a_surrogate_pair_is_an_error_where_it_matters(text: str) -> None:
+    with pytest.raises(ExpressionError):
+        read(text, "\ud800")
+
+
+def test_the_difference_of_a_character_and_a_number_is_a_character() -> None:
+    assert read("'b' - 1") == "a"

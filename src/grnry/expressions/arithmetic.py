@@ -94,9 +94,15 @@ def add(left: Any, right: Any, state: State) -> Any:
     return left_text + right_text
 
 
+def _character(code: int) -> str:
+    if 0 <= code < 0xD800 or 0xE000 <= code <= 0x10FFFF:
+        return chr(code)
+    raise Fault("there is no such character")
+
+
 def subtract(left: Any, right: Any, state: State) -> Any:
     if isinstance(left, str) and len(left) == 1 and rank(right) == INTEGER:
-        return chr((ord(left) - right) % 0x10000)
+        return _character(ord(left) - right)
     return _subtract(left, right, state)
 
 

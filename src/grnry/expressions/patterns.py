@@ -6,6 +6,7 @@ intersection of character classes) is a fault that says so.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -28,7 +29,12 @@ OPERATORS = frozenset(r".$|()[{^?*+\\")
 SPACES = r" \t\n\x0B\f\r"
 CLASS_ESCAPES = {"h": r" \t\x{A0}\x{1680}\x{180e}\x{2000}-\x{200a}\x{202f}\x{205f}\x{3000}"}
 CLASS_ESCAPES |= {"s": SPACES}
-SINGLE_ESCAPES = {"e": r"\x1B", "Z": r"\n?\z", "z": r"\z"}
+SINGLE_ESCAPES = {
+    "R": r"(?:\r\n|[\n\x0B\f\r\x{85}\x{2028}\x{2029}])",
+    "e": r"\x1B",
+    "Z": r"\n?\z",
+    "z": r"\z",
+}
 NEGATED_ESCAPES = {"H": f"[^{CLASS_ESCAPES['h']}]", "S": f"[^{SPACES}]"}
 POSIX = {
     "Alpha": "a-zA-Z",
@@ -50,6 +56,15 @@ POSIX = {
 }
 
 
+@contextmanager
+def _encodable() -> Iterator[None]:
+    """A text with half a surrogate pair can not be given to RE2."""
+    try:
+        yield
+    except UnicodeEncodeError:
+        raise Fault("the text has a character that is none") from None
+
+
 class Pattern:
     """A compiled pattern, whose use costs steps by its size and the text's length."""
 
@@ -60,7 +75,8 @@ class Pattern:
     def matches(self, text: str, state: State) -> bool:
         """Whether the whole text matches."""
         state.spend(1 + len(text) * self._size // CHARACTERS_TIMES_SIZE_PER_STEP)
-        return self._program.fullmatch(text) is not None
+        with _encodable():
+            return self._program.fullmatch(text) is not None
 
     def search(self, text: str, state: State) -> Iterator[Any]:
         """All matches in the text, each of which may have to look at all that follows."""
@@ -71,12 +87,13 @@ class Pattern:
             )
         state.spend(1 + len(text) ** 2 * self._size // SQUARES_TIMES_SIZE_PER_STEP)
         previous = None
-        for match in self._program.finditer(text):
-            state.spend(1)
-            # RE2's iterator gives some empty matches, such as that of `$`, twice.
-            if match.span() != previous:
-                yield match
-            previous = match.span()
+        with _encodable():
+            for match in self._program.finditer(text):
+                state.spend(1)
+                # RE2's iterator gives some empty matches, such as that of `$`, twice.
+                if match.span() != previous:
+                    yield match
+                previous = match.span()
 
 
 @lru_cache(maxsize=100)
@@ -89,7 +106,8 @@ def compiled(pattern: str) -> Pattern:
     options.max_mem = MAX_PATTERN_MEMORY
     translated = _Translation(pattern).text()
     try:
-        return Pattern(re2.compile(translated, options))
+        with _encodable():
+            return Pattern(re2.compile(translated, options))
     except re2.error as error:
         reason = error.args[0] if error.args else "it is malformed"
         reason = reason.decode(errors="replace") if isinstance(reason, bytes) else reason
@@ -176,7 +194,7 @@ class _Translation:
             return SINGLE_ESCAPES[letter]
         if letter.isdigit() and letter != "0":
             raise self._refuse("back references are not supported")
-        if letter in ("k", "G", "R", "X", "b", "B", "c", "H", "S", "0", ""):
+        if letter in ("k", "G", "R", "Z", "X", "b", "B", "c", "H", "S", "0", ""):
             return self._rare(letter)
         return f"\\{letter}"
 
