@@ -1,7 +1,7 @@
 """Builds the ASGI app: the layers that every request passes, and the operations of the rooms.
 
 From the outside in: what trusted proxies say, the edge (context, trace, headers, crashes), metrics,
-authentication, the body limit, then routing. Nothing is looked up globally; whoever composes the
+authentication, the intake, then routing. Nothing is looked up globally; whoever composes the
 process gives all parts.
 """
 
@@ -15,12 +15,12 @@ from starlette.routing import BaseRoute
 
 from grnry import __version__
 from grnry.http.authentication import OPEN_PATHS, Authentication, Authenticator, OpenPaths
-from grnry.http.body_limit import BodyLimit
 from grnry.http.docs_page import docs_page
 from grnry.http.edge import Edge
 from grnry.http.error_handlers import add_error_handlers
 from grnry.http.forwarding import Forwarding, parse_networks
 from grnry.http.health import Check, health_router
+from grnry.http.intake import Intake
 from grnry.http.metrics import RequestMetrics, metrics_page, new_registry
 from grnry.http.openapi import TITLE, describe
 from grnry.http.routing import raw_route
@@ -57,7 +57,7 @@ def create_app(
             Middleware(Edge),
             Middleware(RequestMetrics, registry=registry),
             Middleware(Authentication, authenticator=authenticator, open_paths=opened),
-            Middleware(BodyLimit, limit=settings.max_body_bytes),
+            Middleware(Intake, limit=settings.max_body_bytes),
         ],
     )
     add_error_handlers(app)

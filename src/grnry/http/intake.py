@@ -1,0 +1,69 @@
+"""What is refused before anybody reads it: bodies that are too large, and U+0000 in an address.
+
+The database can keep no U+0000, so no name or search text has one.
+"""
+
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from grnry.errors import BadInput, NotFound, Problem
+from grnry.http.context import KEY, header
+from grnry.http.error_handlers import http_exception
+from grnry.http.error_model import HTTP_KINDS, PayloadTooLarge, render_error
+
+NUL = "\0"
+
+
+def check_address(scope: Scope) -> None:
+    if NUL in scope["path"]:
+        raise NotFound(HTTP_KINDS[404][1])
+    query: bytes = scope["query_string"]
+    if b"%00" in query:
+        pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+        raise BadInput(
+            Problem(name.replace(NUL, ""), "must not contain the character U+0000")
+            for name, value in pairs
+            if NUL in name or NUL in value
+        )
+
+
+class Intake:
+    """Refuses what is announced as too large, and stops reading what turns out so."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            check_address(scope)
+            self._check_length(header(scope, b"content-length"))
+        except (NotFound, BadInput) as error:
+            await render_error(scope[KEY], error)(scope, receive, send)
+        except PayloadTooLarge as error:
+            answer = await http_exception(Request(scope), error)
+            await answer(scope, receive, send)
+        else:
+            await self._app(scope, self._counted(receive), send)
+
+    def _check_length(self, announced: str) -> None:
+        if announced.isdecimal() and int(announced) > self._limit:
+            raise PayloadTooLarge(self._limit)
+
+    def _counted(self, receive: Receive) -> Receive:
+        read = 0
+
+        async def counted() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > self._limit:
+                raise PayloadTooLarge(self._limit)
+            return message
+
+        return counted
