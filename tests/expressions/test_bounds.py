@@ -44,6 +44,8 @@ TOO_MUCH = [
     "payload.int * payload.int",
     "payload.int ^ 5",
     "payload.patterns.?['x' matches #this]",
+    "payload.l.![#root.payload.searched.replaceAll('(x.*y|x)', 'z')]",
+    "payload.l.![#root.payload.searched.split('((x?){200}x{200}y|x)')]",
     "payload.deep == payload.other",
     "'' + payload.deep",
     "payload.deep",
@@ -60,6 +62,7 @@ def deep() -> list[Any]:
 PAYLOAD = {
     "l": list(range(1_000)),
     "text": "x" * 1_000_000,
+    "searched": "x" * 5_000,
     "json": '{"a": [' + "1," * 100_000 + "1]}",
     "int": 10**1_200,
     "patterns": [f"(a|b{number}){{300}}" for number in range(1_000)],

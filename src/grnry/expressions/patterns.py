@@ -22,7 +22,9 @@ from grnry.expressions.errors import Fault
 
 # RE2 falls back from one look at a character to one for each part of the pattern.
 CHARACTERS_TIMES_SIZE_PER_STEP = 500
+STEPS_OF_A_MATCH = 5
 SQUARES_TIMES_SIZE_PER_STEP = 100_000
+LEAST_SEARCHED_SIZE = 50
 
 DOT = r"[^\n\r\x{85}\x{2028}\x{2029}]"
 OPERATORS = frozenset(r".$|()[{^?*+\\")
@@ -74,7 +76,7 @@ class Pattern:
 
     def matches(self, text: str, state: State) -> bool:
         """Whether the whole text matches."""
-        state.spend(1 + len(text) * self._size // CHARACTERS_TIMES_SIZE_PER_STEP)
+        state.spend(STEPS_OF_A_MATCH + len(text) * self._size // CHARACTERS_TIMES_SIZE_PER_STEP)
         with _encodable():
             return self._program.fullmatch(text) is not None
 
@@ -85,7 +87,9 @@ class Pattern:
                 f"the text is longer than the {MAX_SEARCHED_LENGTH:,} characters "
                 "that a pattern is searched in"
             )
-        state.spend(1 + len(text) ** 2 * self._size // SQUARES_TIMES_SIZE_PER_STEP)
+        size = max(self._size, LEAST_SEARCHED_SIZE)
+        cost = len(text) ** 2 * size // SQUARES_TIMES_SIZE_PER_STEP
+        state.spend(STEPS_OF_A_MATCH + cost)
         previous = None
         with _encodable():
             for match in self._program.finditer(text):

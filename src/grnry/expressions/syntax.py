@@ -117,10 +117,16 @@ class Path(Node):
     steps: tuple[Step, ...]
 
 
+# What is dearer than an operator or a constant.
+WEIGHTS: dict[type[Node], int] = {Call: 6, Method: 3}
+
+
 def weight(part: Any) -> int:
-    """How many nodes a tree has."""
+    """How many steps the evaluation of a tree is worth: one for most of its nodes."""
     if isinstance(part, tuple):
         return sum(weight(element) for element in part)
     if not isinstance(part, Node):
         return 0
-    return 1 + sum(weight(getattr(part, field.name)) for field in fields(part))
+    return WEIGHTS.get(type(part), 1) + sum(
+        weight(getattr(part, field.name)) for field in fields(part)
+    )
