@@ -11,6 +11,7 @@ from grnry.log.broker.protocol.errors import MalformedRequestError
 from grnry.log.broker.protocol.frames import api_of, read_header, response_head
 from grnry.log.broker.settings import BrokerSettings
 from grnry.log.broker.storage.store import Store, now_ms
+from grnry.log.broker.storage.topics import Topic
 
 from .answers import After, Answer, Handler, Later, Pieces, Request
 from .cluster import ClusterHandlers, too_new
@@ -161,15 +162,22 @@ class Broker:
 
     # What is done now and then
 
-    def expire(self) -> None:
+    async def expire(self) -> None:
+        """One partition at a time, with requests between them."""
         now = now_ms()
         for topic in self._store.topics:
             for number in topic.written():
-                partition = topic.log(number, now)
-                deleted = partition.expire(topic.config, now)
-                if deleted:
-                    log.info("%s: retention deleted %d files", partition.folder, deleted)
+                self._expire(topic, number, now)
+                await asyncio.sleep(0)
+                if topic.name not in self._store.topics:
+                    break
         self._offsets.expire(self._settings.offsets_retention_ms)
+
+    def _expire(self, topic: Topic, number: int, now: int) -> None:
+        partition = topic.log(number, now)
+        deleted = partition.expire(topic.config, now)
+        if deleted:
+            log.info("%s: retention deleted %d files", partition.folder, deleted)
 
 
 def _framed(

@@ -108,7 +108,7 @@ async def _expire_regularly(broker: Broker, interval: float) -> None:
     while True:
         await asyncio.sleep(interval)
         try:
-            broker.expire()
+            await broker.expire()
         except Exception:
             log.exception("retention failed")
 

@@ -2,6 +2,7 @@
 
 import os
 from collections import OrderedDict
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -48,6 +49,19 @@ class OpenFile:
 
     def sync(self) -> None:
         os.fdatasync(self.fd)
+
+
+class FolderNames:
+    """The names in a folder, to be made durable with the files that are new in it."""
+
+    __slots__ = ("_folder",)
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def sync(self) -> None:
+        with suppress(FileNotFoundError):  # the topic was deleted meanwhile
+            sync_folder(self._folder)
 
 
 class OpenFiles:

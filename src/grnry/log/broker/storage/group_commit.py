@@ -3,19 +3,21 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, Protocol
 
-from .files import OpenFile
-
 log = logging.getLogger("grnry.log.broker")
+
+
+class CanSync(Protocol):
+    def sync(self) -> None: ...
 
 
 class SyncMark(Protocol):
     @property
-    def files(self) -> list[OpenFile]: ...
+    def files(self) -> Sequence[CanSync]: ...
 
 
 class Syncable(Protocol):

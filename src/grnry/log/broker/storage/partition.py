@@ -15,7 +15,7 @@ from grnry.log.broker.protocol.records import first_since
 
 from . import state
 from .config import TopicConfig
-from .files import OpenFile, OpenFiles, read_at, sync_folder, write_at, write_atomically
+from .files import FolderNames, OpenFile, OpenFiles, read_at, write_at, write_atomically
 from .index import Index
 from .producers import Producers
 from .segment import Segment
@@ -37,7 +37,7 @@ class Readable(NamedTuple):
 
 
 class SyncMark(NamedTuple):
-    files: list[OpenFile]
+    files: list[OpenFile | FolderNames]
     end_offset: int
     segment: int
     size: int
@@ -73,7 +73,7 @@ class PartitionLog:
         self._stable_segment = 0
         self._stable_size = 0
         self._rolled_at = 0
-        self._dirty: set[OpenFile] = set()
+        self._dirty: set[OpenFile | FolderNames] = set()
         self._reads: dict[int, tuple[Segment, int]] = {}
         self.waiters: set[Callable[[], None]] | None = None
 
@@ -119,7 +119,7 @@ class PartitionLog:
     def _segment_for(self, size: int, config: TopicConfig, now: int) -> Segment:
         if not self.segments:
             self.folder.mkdir(exist_ok=True)
-            sync_folder(self.folder.parent)
+            self._dirty.add(FolderNames(self.folder.parent))
             return self._new_segment(now)
         last = self.segments[-1]
         is_full = last.size + size > config.segment_bytes
@@ -142,7 +142,7 @@ class PartitionLog:
     def _new_segment(self, now: int) -> Segment:
         segment = Segment(str(self.folder), self.end_offset, 0, self._files)
         self._files.get(segment.path, create=True)
-        sync_folder(self.folder)
+        self._dirty.add(FolderNames(self.folder))
         segment.set_index(Index())
         self.segments.append(segment)
         self._rolled_at = now
@@ -155,6 +155,10 @@ class PartitionLog:
         self._rolled_at = now
 
     # Durability
+
+    def needs_sync(self) -> None:
+        """What recovery found may be in memory only."""
+        self._dirty.add(self.segments[-1].file)
 
     @property
     def is_dirty(self) -> bool:

@@ -101,7 +101,7 @@ def _recover(partition: PartitionLog, now: int) -> None:
         _cut(last, verified.damage, partition.end_offset)
     last.size = index.size
     last.set_index(index)
-    last.file.sync()
+    partition.needs_sync()
     state.drop_others(partition.folder, {last.base})
 
 

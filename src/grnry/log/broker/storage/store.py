@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,12 +13,19 @@ from grnry.log.broker.errors import BrokerStartError, DamagedLogError
 
 from .config import LogDefaults
 from .files import OpenFiles, sync_folder, write_atomically
+from .group_commit import CanSync
 from .group_offsets import GroupOffsets
 from .recovery import log
 from .topics import Topics
 
 _PRODUCER_IDS_AT_ONCE = 1000
+_SYNC_THREADS = 8
+_SYNC_AT_ONCE = 256
 FORMAT = 1
+
+
+def _sync(file: CanSync) -> None:
+    file.sync()
 
 
 def now_ms() -> int:
@@ -117,11 +125,14 @@ class Store:
         started = time.monotonic()
         now = now_ms()
         count = 0
-        for topic in self.topics:
-            for partition in topic.written():
-                if partition < topic.partitions:
-                    topic.log(partition, now)
-                    count += 1
+        with ThreadPoolExecutor(_SYNC_THREADS) as pool:
+            for topic in self.topics:
+                written = [one for one in topic.written() if one < topic.partitions]
+                for start in range(0, len(written), _SYNC_AT_ONCE):
+                    some = [topic.log(one, now) for one in written[start : start + _SYNC_AT_ONCE]]
+                    marks = [log.begin_sync() for log in some if log.is_dirty]
+                    list(pool.map(_sync, [file for mark in marks for file in mark.files]))
+                count += len(written)
         log.info(
             "recovered %d partitions in %.2f s after an unclean stop; the leader epoch is now %d",
             count,
