@@ -21,7 +21,7 @@ from grnry.errors import (
     TooManyRequests,
 )
 from grnry.http.app import create_app
-from grnry.http.bodies import AnswerBody, RequestBody
+from grnry.http.bodies import AnswerBody, RequestBody, note_ignored
 from grnry.http.conditions import IfMatch, IfNoneMatch, entity_tag, not_modified, tag_headers
 from grnry.http.context import CurrentIdentity, context_of
 from grnry.http.links import Links
@@ -84,6 +84,8 @@ def things() -> Router:
 
     @router.post("")
     def make(body: ThingBody) -> Thing:
+        if body.kind == "large":
+            note_ignored("kind")
         return Thing(
             display_name=body.display_name, description=body.description, parts=len(body.parts)
         )

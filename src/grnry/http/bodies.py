@@ -19,7 +19,11 @@ from grnry.http.context import current
 
 
 class RequestBody(BaseModel):
-    """A JSON object that a caller sends; `display_name` is `displayName` on the wire."""
+    """A JSON object that a caller sends; `display_name` is `displayName` on the wire.
+
+    Values are of exactly the kind that is declared: `"5"` is no number. As JSON knows neither tuples
+    nor enumerations, declare `list[…]` and `Literal[…]`.
+    """
 
     model_config = ConfigDict(
         alias_generator=to_camel, extra="allow", strict=True, frozen=True, regex_engine="rust-regex"
@@ -75,6 +79,12 @@ def refuse_nul(value: Any) -> None:
     elif isinstance(value, list):
         for part in value:
             refuse_nul(part)
+
+
+def note_ignored(*names: str) -> None:
+    """Name more fields in `X-Ignored-Fields`: such as are known, and have no effect this time."""
+    if context := current.get():
+        context.ignored.extend(names)
 
 
 def ignored_fields(model: RequestBody, place: str = "") -> list[str]:
