@@ -1,12 +1,14 @@
 """The built-in issuer over HTTP, on a real database, as Keycloak's clients use it."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from joserfc.jwk import RSAKey
 from psycopg import sql
 from starlette.testclient import TestClient
+from tests.conftest import Postgres
 from tests.identity.signing import FixedKeys
 
 from grnry.database.pool import Database
@@ -38,8 +40,8 @@ def me() -> Router:
     return router
 
 
-@pytest.fixture
-def client(database: Database) -> Iterator[TestClient]:
+@contextmanager
+def serve(database: Database) -> Iterator[TestClient]:
     bootstrap(database, PASSWORD, SECRET)
     keys = SigningKeys(database)
     issuer = Issuer(database, keys, url=issuer_url("http://granary.test"))
@@ -51,6 +53,24 @@ def client(database: Database) -> Iterator[TestClient]:
         open_paths=OPEN_PATHS,
     )
     with TestClient(app, "http://granary.test") as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def shared(postgres: Postgres) -> Iterator[TestClient]:
+    """For tests that change nothing."""
+    name = postgres.make_database()
+    database = Database(postgres.url(name)).open()
+    with serve(database) as client:
+        yield client
+    database.close()
+    postgres.drop_database(name)
+
+
+@pytest.fixture
+def client(database: Database) -> Iterator[TestClient]:
+    """For tests that change what is stored."""
+    with serve(database) as client:
         yield client
 
 
@@ -78,39 +98,39 @@ def who(client: TestClient, token: str) -> Any:
     return answer.json()
 
 
-def test_a_password_is_a_token_with_all_roles(client: TestClient) -> None:
-    answer = log_in(client)
+def test_a_password_is_a_token_with_all_roles(shared: TestClient) -> None:
+    answer = log_in(shared)
     assert answer["expires_in"] == 300
     assert answer["refresh_expires_in"] == 1800
     assert answer["token_type"] == "Bearer"
-    assert who(client, answer["access_token"]) == ADMIN
+    assert who(shared, answer["access_token"]) == ADMIN
 
 
 @pytest.mark.parametrize(
     "name", ["grnry", "project-api", "profile-api", "event-api", "segment-management-api", "global"]
 )
-def test_users_log_in_through_the_clients_they_know(client: TestClient, name: str) -> None:
-    answer = log_in(client, client_id=name, username="ADMIN")
-    assert who(client, answer["access_token"]) == ADMIN
+def test_users_log_in_through_the_clients_they_know(shared: TestClient, name: str) -> None:
+    answer = log_in(shared, client_id=name, username="ADMIN")
+    assert who(shared, answer["access_token"]) == ADMIN
 
 
-def test_a_refresh_token_is_a_new_token(client: TestClient) -> None:
-    first = log_in(client)
+def test_a_refresh_token_is_a_new_token(shared: TestClient) -> None:
+    first = log_in(shared)
     form = {"grant_type": "refresh_token", "client_id": "grnry"}
-    answer = client.post(TOKEN, data=form | {"refresh_token": first["refresh_token"]}).json()
+    answer = shared.post(TOKEN, data=form | {"refresh_token": first["refresh_token"]}).json()
     assert answer["access_token"] != first["access_token"]
-    assert who(client, answer["access_token"]) == ADMIN
+    assert who(shared, answer["access_token"]) == ADMIN
 
 
-def test_the_command_line_logs_in_with_its_secret(client: TestClient) -> None:
+def test_the_command_line_logs_in_with_its_secret(shared: TestClient) -> None:
     form = {"grant_type": "client_credentials", "client_id": "grnry-cli"}
-    answer = client.post(TOKEN, data=form | {"client_secret": SECRET})
+    answer = shared.post(TOKEN, data=form | {"client_secret": SECRET})
     assert "refresh_token" not in answer.json()
-    assert who(client, answer.json()["access_token"]) == ADMIN
-    basic = client.post(
+    assert who(shared, answer.json()["access_token"]) == ADMIN
+    basic = shared.post(
         TOKEN, data={"grant_type": "client_credentials"}, auth=("grnry-cli", SECRET)
     )
-    assert who(client, basic.json()["access_token"]) == ADMIN
+    assert who(shared, basic.json()["access_token"]) == ADMIN
 
 
 OAUTH_ERRORS: list[tuple[dict[str, str], int, str, str]] = [
@@ -161,9 +181,9 @@ OAUTH_ERRORS: list[tuple[dict[str, str], int, str, str]] = [
 ]  # fmt: skip
 
 
-def test_refusals_are_those_of_keycloak(client: TestClient) -> None:
+def test_refusals_are_those_of_keycloak(shared: TestClient) -> None:
     for form, status, code, description in OAUTH_ERRORS:
-        answer = client.post(TOKEN, data=form)
+        answer = shared.post(TOKEN, data=form)
         assert (answer.status_code, answer.json()["error"]) == (status, code), form
         assert answer.json()["error_description"].startswith(description)
         assert answer.headers["cache-control"] == "no-store"
@@ -178,22 +198,22 @@ def test_refusals_are_those_of_keycloak(client: TestClient) -> None:
         {"data": {"grant_type": "x" * 70_000}},
     ],
 )  # fmt: skip
-def test_what_is_no_form_is_refused(client: TestClient, request_: dict[str, Any]) -> None:
-    answer = client.post(TOKEN, **request_)
+def test_what_is_no_form_is_refused(shared: TestClient, request_: dict[str, Any]) -> None:
+    answer = shared.post(TOKEN, **request_)
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
 
 
 def test_a_refresh_token_opens_nothing_and_an_access_token_refreshes_nothing(
-    client: TestClient,
+    shared: TestClient,
 ) -> None:
-    tokens = log_in(client)
-    refused = client.get("/me", headers={"Authorization": f"Bearer {tokens['refresh_token']}"})
+    tokens = log_in(shared)
+    refused = shared.get("/me", headers={"Authorization": f"Bearer {tokens['refresh_token']}"})
     assert refused.status_code == 401
     form = {"grant_type": "refresh_token", "client_id": "grnry"}
-    answer = client.post(TOKEN, data=form | {"refresh_token": tokens["access_token"]})
+    answer = shared.post(TOKEN, data=form | {"refresh_token": tokens["access_token"]})
     assert answer.json()["error"] == "invalid_grant"
     other = {"client_id": "profile-api", "refresh_token": tokens["refresh_token"]}
-    assert client.post(TOKEN, data=form | other).json()["error"] == "invalid_grant"
+    assert shared.post(TOKEN, data=form | other).json()["error"] == "invalid_grant"
 
 
 @pytest.mark.parametrize(
@@ -246,13 +266,13 @@ def test_guessing_is_slowed_down(client: TestClient) -> None:
     assert int(refused.headers["retry-after"]) >= 1
 
 
-def test_discovery_leads_to_keys_and_tokens(client: TestClient) -> None:
-    found = client.get("/auth/realms/grnry/.well-known/openid-configuration").json()
+def test_discovery_leads_to_keys_and_tokens(shared: TestClient) -> None:
+    found = shared.get("/auth/realms/grnry/.well-known/openid-configuration").json()
     assert found["issuer"] == "http://granary.test/auth/realms/grnry"
     assert found["token_endpoint"] == f"http://granary.test{TOKEN}"
-    keys = client.get(found["jwks_uri"]).json()["keys"]
+    keys = shared.get(found["jwks_uri"]).json()["keys"]
     source = FixedKeys(*(RSAKey.import_key(key) for key in keys))
-    token = log_in(client)["access_token"]
+    token = log_in(shared)["access_token"]
     verified = verified_claims(token, source)
     assert verified["iss"] == found["issuer"]
     assert verified["azp"] == "grnry"
@@ -267,6 +287,6 @@ def test_discovery_leads_to_keys_and_tokens(client: TestClient) -> None:
         ("GET", "/auth/realms/master/.well-known/openid-configuration"),
     ],
 )
-def test_other_realms_do_not_exist(client: TestClient, method: str, path: str) -> None:
-    answer = client.request(method, path)
+def test_other_realms_do_not_exist(shared: TestClient, method: str, path: str) -> None:
+    answer = shared.request(method, path)
     assert (answer.status_code, answer.json()) == (404, {"error": "Realm does not exist"})

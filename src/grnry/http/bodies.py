@@ -21,8 +21,8 @@ from grnry.http.context import current
 class RequestBody(BaseModel):
     """A JSON object that a caller sends; `display_name` is `displayName` on the wire.
 
-    Values are of exactly the kind that is declared: `"5"` is no number. As JSON knows neither tuples
-    nor enumerations, declare `list[…]` and `Literal[…]`.
+    Values are of exactly the kind that is declared: `"5"` is no number. As JSON knows neither
+    tuples nor enumerations, declare `list[…]` and `Literal[…]`.
     """
 
     model_config = ConfigDict(
