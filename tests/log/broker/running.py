@@ -18,11 +18,12 @@ from confluent_kafka.cimpl import NewTopic
 _PROGRAM = """
 import json, logging, sys
 from pathlib import Path
-from grnry.log.broker import BrokerSettings, BrokerStartError, GroupSettings, LogDefaults, run
+from grnry.log.broker import *
 logging.basicConfig(level=logging.INFO)
 given = json.loads(sys.argv[1])
 given["data"] = Path(given["data"])
 given["log"] = LogDefaults(**given.get("log", {}))
+given["limits"] = Limits(**given.get("limits", {}))
 given["groups"] = GroupSettings(**given.get("groups", {"initial_rebalance_delay_ms": 10}))
 try:
     sys.exit(run(BrokerSettings(**given)))

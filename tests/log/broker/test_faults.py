@@ -85,21 +85,34 @@ def _assert_in_order(found: list[Message]) -> None:
         last[one.partition()] = number
 
 
-def test_a_group_goes_on_where_it_was_after_a_kill(broker: RunningBroker) -> None:
+@pytest.mark.parametrize("is_clean", [True, False])
+def test_members_go_on_where_they_were_after_a_restart(
+    broker: RunningBroker, is_clean: bool
+) -> None:
     broker.create_topic("t", 2)
     broker.produce("t", [str(n) for n in range(1000)])
-    consumer = broker.consumer("g", session_timeout_ms=6000)
-    consumer.subscribe(["t"])
+    revoked: list[object] = []
+    consumer = broker.consumer("g", session_timeout_ms=6000, heartbeat_interval_ms=100)
+    consumer.subscribe(["t"], on_revoke=lambda *_: revoked.append(True))
     found: list[Message] = []
-    while len(found) < 1000:
-        found += consumer.consume(500, 1)
+
+    def read_up_to(count: int) -> bool:
+        found.extend(one for one in consumer.consume(500, 0.2) if one.error() is None)
+        return len(found) >= count
+
+    wait_until(lambda: read_up_to(1000))
     consumer.commit(asynchronous=False)
-    broker.kill()
+    if is_clean:
+        broker.stop()
+    else:
+        broker.kill()
     broker.start()
-    consumer.close()
     broker.produce("t", [str(n) for n in range(1000, 2000)])
-    again = broker.read_all("t", 1000, "g")
-    assert sorted(int(one.value() or b"") for one in again) == list(range(1000, 2000))
+    wait_until(lambda: read_up_to(2000))
+    consumer.commit(asynchronous=False)
+    assert not revoked
+    consumer.close()
+    assert sorted(int(one.value() or b"") for one in found) == list(range(2000))
 
 
 def _log_files(data: Path, topic: str, partition: int = 0) -> list[Path]:

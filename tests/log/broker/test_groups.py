@@ -1,9 +1,11 @@
 """The steps of a consumer group, with a clock and no sockets."""
 
+import json
 from itertools import count
 from typing import Any
 
 from grnry.log.broker.coordinator.group import Group
+from grnry.log.broker.coordinator.saved import restore, save
 from grnry.log.broker.coordinator.values import (
     GroupSettings,
     JoinReply,
@@ -216,6 +218,20 @@ def test_the_protocol_is_one_that_all_know() -> None:
     group.join(0, "b", join_request(protocols=(("y", b"by"), ("z", b""))))
     replies = joined(group.tick(10))
     assert {one.protocol for one in replies.values()} == {"y"}
+
+
+def test_a_settled_group_is_saved_and_restored() -> None:
+    group, ids = stable_group("a", "b")
+    saved = json.loads(json.dumps(save(group)))
+    again = restore("g", saved, 500, GroupSettings(), lambda client: client)
+    assert again.heartbeat(501, ids["a"], None, 1) is ErrorCode.NONE
+    assert sync(again, 502, ids["b"]).assignment == b"b"
+    again.tick(502 + SESSION)
+    assert not again.members
+    again = restore("g", saved, 500, GroupSettings(), lambda client: client)
+    again.join(600, "a2", join_request(ids["a"]))
+    replies = joined(again.join(601, "b2", join_request(ids["b"])))
+    assert {one.generation for one in replies.values()} == {3}  # 2 may have been begun
 
 
 def test_a_sync_of_an_old_generation_is_refused() -> None:

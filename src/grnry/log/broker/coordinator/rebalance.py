@@ -19,6 +19,7 @@ class Rebalance:
         self.name = name
         self.state = State.EMPTY
         self.generation = 0
+        self.skipped_generations = 0
         self.protocol_type = ""
         self.protocol = ""
         self.leader = ""
@@ -71,7 +72,7 @@ class Rebalance:
         for member in list(self.members.values()):
             if member.joining is None and member.instance_id is None:
                 self._forget(member.id)
-        self.generation += 1
+        self._next_generation()
         if not self.members:
             return self._become_empty()
         if not any(member.joining is not None for member in self.members.values()):
@@ -147,9 +148,13 @@ class Rebalance:
             if member.syncing is None:
                 self._forget(member.id)
         if not self.members:
-            self.generation += 1
+            self._next_generation()
             return self._become_empty()
         return replies + self._rebalance(now)
+
+    def _next_generation(self) -> None:
+        self.generation += 1 + self.skipped_generations
+        self.skipped_generations = 0
 
     # Leaving
 
@@ -159,11 +164,11 @@ class Rebalance:
         self._forget(member_id)
         if self.state is State.PREPARING:
             if not self.members and not self.announced:
-                self.generation += 1
+                self._next_generation()
                 return replies + self._become_empty()
             return replies + self._complete_join_if_all_are_here(now)
         if not self.members:
-            self.generation += 1
+            self._next_generation()
             return replies + self._end_syncs(ErrorCode.UNKNOWN_MEMBER_ID) + self._become_empty()
         return replies + self._rebalance(now)
 

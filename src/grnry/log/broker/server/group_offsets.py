@@ -1,5 +1,6 @@
 """Committed offsets and the administration of groups."""
 
+import logging
 from typing import Any
 
 from grnry.log.broker.coordinator.group import Group
@@ -12,6 +13,8 @@ from grnry.log.broker.storage.store import Store, now_ms
 from .answers import After, Answer, Request
 from .durability import Durability
 from .groups import Groups
+
+log = logging.getLogger("grnry.log.broker")
 
 _LARGEST_METADATA = 4096
 
@@ -33,7 +36,7 @@ class GroupOffsetHandlers:
         body = request.body
         refusal = self._refusal(body)
         taken: dict[Place, Committed] = {}
-        topics = []
+        topics: list[dict[str, Any]] = []
         for topic in body.topics:
             partitions = []
             for one in topic.partitions:
@@ -42,7 +45,11 @@ class GroupOffsetHandlers:
             topics.append({"name": topic.name, "partitions": partitions})
         if not taken:
             return {"topics": topics}
-        self._offsets.commit(body.group_id, taken)
+        try:
+            self._offsets.commit(body.group_id, taken)
+        except OSError as error:
+            log.warning("offsets of group %s can't be written: %s", body.group_id, error)
+            return {"topics": _refused(topics)}
         return self._when_durable({"topics": topics})
 
     def _refusal(self, body: Any) -> ErrorCode:
@@ -155,6 +162,15 @@ class GroupOffsetHandlers:
                 self._offsets.mark_empty(name, now)
             elif now - since > retention_ms:
                 self._offsets.delete(name)
+
+
+def _refused(topics: list[dict[str, Any]]) -> list[Values]:
+    """All of it, with an error that makes clients try again."""
+    code = ErrorCode.COORDINATOR_NOT_AVAILABLE
+    return [
+        {**topic, "partitions": [{**one, "error_code": code} for one in topic["partitions"]]}
+        for topic in topics
+    ]
 
 
 def _fetched(known: dict[Place, Committed], topic: str, partition: int) -> Values:

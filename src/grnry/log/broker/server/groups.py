@@ -1,12 +1,15 @@
 """Membership of consumer groups: the pure steps of `coordinator`, given time and connections."""
 
 import asyncio
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 from uuid import uuid4
 
 from grnry.log.broker.coordinator.group import Group
 from grnry.log.broker.coordinator.rebalance import NEVER
+from grnry.log.broker.coordinator.saved import restore, save
 from grnry.log.broker.coordinator.values import (
     GroupSettings,
     JoinReply,
@@ -24,6 +27,7 @@ from grnry.log.broker.storage.store import now_ms
 from .answers import Later, Request
 
 _T = TypeVar("_T")
+log = logging.getLogger("grnry.log.broker")
 
 
 class Groups:
@@ -35,6 +39,11 @@ class Groups:
         self._loop = asyncio.get_running_loop()
         self._groups: dict[str, Group] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._saved: dict[str, tuple[int, set[str]]] = {}
+        for name, members in offsets.members.items():
+            group = restore(name, members, self.now(), settings, _new_member_id)
+            self._groups[name] = group
+            self._schedule(group)
 
     def now(self) -> int:
         return int(self._loop.time() * 1000)
@@ -61,10 +70,21 @@ class Groups:
             self._drop(group)
         else:
             self._schedule(group)
+        if group.state is State.STABLE:
+            self._save(group)
+
+    def _save(self, group: Group) -> None:
+        settled = (group.generation, set(group.members))
+        if self._saved.get(group.name) != settled:
+            self._saved[group.name] = settled
+            with _disk_may_be_full():
+                self._offsets.keep_members(group.name, save(group))
 
     def _drop(self, group: Group) -> None:
         if self._groups.pop(group.name, None) is not None:
-            self._offsets.mark_empty(group.name, now_ms())
+            with _disk_may_be_full():
+                self._offsets.mark_empty(group.name, now_ms())
+            self._saved.pop(group.name, None)
         timer = self._timers.pop(group.name, None)
         if timer is not None:
             timer.cancel()
@@ -84,6 +104,15 @@ class Groups:
         self._timers.pop(group.name, None)
         if self._groups.get(group.name) is group:
             self.apply(group, group.tick(self.now()))
+
+
+@contextmanager
+def _disk_may_be_full() -> Iterator[None]:
+    """What is not kept makes members join again after a restart, and nothing worse."""
+    try:
+        yield
+    except OSError as error:
+        log.warning("a group's members can't be written down: %s", error)
 
 
 def _new_member_id(client_id: str) -> str:

@@ -35,6 +35,7 @@ class GroupOffsets:
         self._path = folder / "group-offsets"
         self._groups: dict[str, dict[Place, Committed]] = {}
         self.empty_since: dict[str, int] = {}
+        self.members: dict[str, Any] = {}  # of groups that were settled
         self._size = 0
         self._rewritten_size = 0
         self._file: OpenFile | None = None
@@ -80,6 +81,10 @@ class GroupOffsets:
             self.empty_since.pop(group, None)
         elif kind == "empty":
             self.empty_since[group] = content
+            self.members.pop(group, None)
+        elif kind == "members":
+            self.members[group] = content
+            self.empty_since.pop(group, None)
 
     # What is known
 
@@ -102,8 +107,12 @@ class GroupOffsets:
         self._write(["delete", group, None])
 
     def mark_empty(self, group: str, since_ms: int) -> None:
-        if group in self._groups:
+        if group in self._groups or group in self.members:
             self._write(["empty", group, since_ms])
+
+    def keep_members(self, group: str, members: Any) -> None:
+        """Not waited for: what a power cut takes makes members join again, no more."""
+        self._write(["members", group, members])
 
     def forget_topic(self, topic: str) -> None:
         for group, offsets in self._groups.items():
@@ -126,7 +135,10 @@ class GroupOffsets:
 
     def end_sync(self, mark: SyncMark) -> None:
         if self._size > _REWRITE_ABOVE + 4 * self._rewritten_size:
-            self.rewrite()
+            try:
+                self.rewrite()
+            except OSError as error:
+                log.warning("%s can't be written anew, it goes on growing: %s", self._path, error)
 
     def rewrite(self) -> None:
         """Keep the newest only."""
@@ -136,6 +148,7 @@ class GroupOffsets:
             lines.append(_line(["commit", group, rows]))
             if group in self.empty_since:
                 lines.append(_line(["empty", group, self.empty_since[group]]))
+        lines += [_line(["members", *entry]) for entry in self.members.items()]
         data = b"".join(lines)
         write_atomically(self._path, data)
         self._file = OpenFile(str(self._path))
