@@ -7,7 +7,7 @@ from functools import partial
 
 from grnry.log.broker.protocol import apis, codec
 from grnry.log.broker.protocol.apis import API_VERSIONS, APIS
-from grnry.log.broker.protocol.errors import MalformedRequestError
+from grnry.log.broker.protocol.errors import MalformedRequestError, RequestError
 from grnry.log.broker.protocol.frames import api_of, read_header, response_head
 from grnry.log.broker.settings import BrokerSettings
 from grnry.log.broker.storage.store import Store, now_ms
@@ -174,8 +174,12 @@ class Broker:
         self._offsets.expire(self._settings.offsets_retention_ms)
 
     def _expire(self, topic: Topic, number: int, now: int) -> None:
-        partition = topic.log(number, now)
-        deleted = partition.expire(topic.config, now)
+        try:
+            partition = topic.log(number, now)
+            deleted = partition.expire(topic.config, now)
+        except (RequestError, OSError) as error:
+            log.warning("retention of %s/%d failed: %s", topic.name, number, error)
+            return
         if deleted:
             log.info("%s: retention deleted %d files", partition.folder, deleted)
 

@@ -4,7 +4,6 @@ import asyncio
 import os
 from typing import NamedTuple
 
-from grnry.log.broker.errors import DamagedLogError
 from grnry.log.broker.protocol import fetch
 from grnry.log.broker.protocol.errors import ErrorCode, RequestError
 from grnry.log.broker.settings import Limits
@@ -95,10 +94,7 @@ class FetchHandler:
 
     def _log(self, part: fetch.FetchPartition, now: int) -> PartitionLog:
         check_epoch(part.leader_epoch, self._store.epoch)
-        try:
-            return self._store.topics.get(part.topic).log(part.partition, now)
-        except DamagedLogError as error:
-            raise RequestError(ErrorCode.KAFKA_STORAGE_ERROR, str(error)) from error
+        return self._store.topics.get(part.topic).log(part.partition, now)
 
 
 def check_epoch(asked: int, ours: int) -> None:

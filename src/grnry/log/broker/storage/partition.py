@@ -291,6 +291,8 @@ class PartitionLog:
                     break
                 self.roll(now)
                 self.show_all()
+            if self.segments[1].base > self.stable_offset:
+                break
             self._delete_oldest()
             expired += 1
         return expired

@@ -129,7 +129,7 @@ class Store:
             for topic in self.topics:
                 written = [one for one in topic.written() if one < topic.partitions]
                 for start in range(0, len(written), _SYNC_AT_ONCE):
-                    some = [topic.log(one, now) for one in written[start : start + _SYNC_AT_ONCE]]
+                    some = [topic.open(one, now) for one in written[start : start + _SYNC_AT_ONCE]]
                     marks = [log.begin_sync() for log in some if log.is_dirty]
                     list(pool.map(_sync, [file for mark in marks for file in mark.files]))
                 count += len(written)

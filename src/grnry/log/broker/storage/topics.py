@@ -15,7 +15,7 @@ from grnry.log.broker.protocol.errors import ErrorCode, RequestError
 from .config import LogDefaults, TopicConfig, effective
 from .files import OpenFiles, sync_folder, write_atomically
 from .partition import PartitionLog
-from .recovery import open_partition
+from .recovery import log, open_partition
 
 _NAME = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 _DESCRIPTION = "topic.json"
@@ -46,12 +46,21 @@ class Topic:
     def log(self, partition: int, now: int) -> PartitionLog:
         """A partition's log, opened when it is first asked for."""
         found = self._logs.get(partition)
-        if found is None:
-            if not 0 <= partition < self.partitions:
-                raise RequestError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
-            found = open_partition(self.folder / str(partition), self.shared.files, now)
-            self._logs[partition] = found
-        return found
+        if found is not None:
+            return found
+        if not 0 <= partition < self.partitions:
+            raise RequestError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+        try:
+            return self.open(partition, now)
+        except (OSError, DamagedLogError) as error:
+            log.error("%s can't be opened: %s", self.folder / str(partition), error)
+            raise RequestError(ErrorCode.KAFKA_STORAGE_ERROR, str(error)) from error
+
+    def open(self, partition: int, now: int) -> PartitionLog:
+        """As at the start of the broker, which a damaged partition must stop."""
+        opened = open_partition(self.folder / str(partition), self.shared.files, now)
+        self._logs[partition] = opened
+        return opened
 
     def opened(self) -> list[PartitionLog]:
         return list(self._logs.values())
@@ -155,8 +164,8 @@ class Topics:
 
     def delete(self, topic: Topic) -> Path:
         """Out of sight at once; the caller removes what is left when it has the time."""
-        for log in topic.opened():
-            log.forget_files()
+        for opened in topic.opened():
+            opened.forget_files()
         aside = self._unfinished / str(uuid4())
         topic.folder.rename(aside)
         sync_folder(self._folder)
