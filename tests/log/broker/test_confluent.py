@@ -268,7 +268,7 @@ def test_settings_are_described_and_changed(broker: RunningBroker) -> None:
     assert described()["retention.ms"] == "604800000"
     cluster = ConfigResource(ResourceType.BROKER, "0")
     entries = broker.admin.describe_configs([cluster])[cluster].result(5)
-    assert entries["auto.create.topics.enable"].value == "false"
+    assert entries["log.retention.ms"].value == "604800000"
 
 
 def test_groups_are_listed_changed_and_deleted(broker: RunningBroker) -> None:

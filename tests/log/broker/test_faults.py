@@ -56,14 +56,17 @@ class Load:
 
 
 @pytest.mark.parametrize("fsync", ["always", "interval"])
-def test_kill_under_load_loses_and_doubles_nothing(tmp_path: Path, fsync: str) -> None:
+def test_kills_and_stops_under_load_lose_and_double_nothing(tmp_path: Path, fsync: str) -> None:
     total = 100_000
     with RunningBroker(tmp_path, fsync=fsync, log={"segment_bytes": 1 << 18}) as broker:
         broker.create_topic("numbers", 3)
         load = Load(broker, "numbers", total)
         for kill in range(4):
             wait_until(partial(load.has_reached, total * (kill + 1) // 6))
-            broker.kill()
+            if kill == 1:
+                broker.stop()
+            else:
+                broker.kill()
             broker.start()
         load.finish()
         assert not load.failed

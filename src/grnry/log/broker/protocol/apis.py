@@ -63,7 +63,7 @@ APIS: dict[int, Api] = {
     DELETE_RECORDS: Api("delete_records", 0, 1, 2),
     INIT_PRODUCER_ID: Api("init_producer_id", 0, 1, 2),
     OFFSET_FOR_LEADER_EPOCH: Api("offset_for_leader_epoch", 2, 3, 4),
-    DESCRIBE_CONFIGS: Api("describe_configs", 1, 2, 4),
+    DESCRIBE_CONFIGS: Api("describe_configs", 1, 3, 4),
     ALTER_CONFIGS: Api("alter_configs", 0, 1, 2),
     DESCRIBE_LOG_DIRS: Api("describe_log_dirs", 1, 1, 2),
     CREATE_PARTITIONS: Api("create_partitions", 0, 1, 2),

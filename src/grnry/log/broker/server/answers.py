@@ -1,7 +1,7 @@
 """What a handler may give back, and what it is given."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -31,4 +31,3 @@ class After(NamedTuple):
 Later = Coroutine[Any, Any, Pieces | Values]
 Answer = Pieces | Values | After | Later | None
 Handler = Callable[[Request], Answer]
-Waiting = Awaitable[Pieces | Values]

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -53,7 +54,7 @@ class Broker:
 
     def _all_handlers(self, port: int) -> dict[int, Handler]:
         settings, store = self._settings, self._store
-        host = settings.advertised_host or settings.host
+        host = settings.advertised_host or _reachable(settings.host)
         cluster = ClusterHandlers(store, host, settings.advertised_port or port)
         offsets = OffsetHandlers(store)
         groups = GroupHandlers(self._groups)
@@ -182,6 +183,11 @@ class Broker:
             return
         if deleted:
             log.info("%s: retention deleted %d files", partition.folder, deleted)
+
+
+def _reachable(host: str) -> str:
+    """Clients can't connect to "all addresses": they are told the machine's name."""
+    return socket.gethostname() if host in {"", "0.0.0.0", "::"} else host
 
 
 def _framed(

@@ -68,7 +68,9 @@ class OffsetHandlers:
         try:
             check_epoch(asked.current_leader_epoch, self._store.epoch)
             log = self._store.topics.get(topic).log(asked.partition, now_ms())
-            if asked.leader_epoch == self._store.epoch:
+            if asked.leader_epoch > self._store.epoch:
+                epoch, end = -1, -1
+            elif asked.leader_epoch == self._store.epoch:
                 epoch, end = asked.leader_epoch, log.stable_offset
             else:
                 epoch, end = log.end_of_epoch(asked.leader_epoch)

@@ -8,7 +8,7 @@ from typing import Any
 
 from grnry.log.broker.protocol.codec import Values
 from grnry.log.broker.protocol.errors import ErrorCode, RequestError
-from grnry.log.broker.storage.config import DEFINITIONS, check
+from grnry.log.broker.storage.config import DEFINITIONS, Definition, check
 from grnry.log.broker.storage.store import Store
 from grnry.log.broker.storage.topics import Topic, check_name
 
@@ -127,20 +127,18 @@ class TopicHandlers:
         defaults = self._topics.defaults
         if asked.resource_type == _BROKER:
             return [
-                _config(
-                    f"log.{name}", definition.default(defaults), _STATIC_BROKER, name, fixed=True
-                )
-                for name, definition in DEFINITIONS.items()
-            ] + [_config("auto.create.topics.enable", "false", _STATIC_BROKER, "", fixed=True)]
+                _config(f"log.{name}", one.default(defaults), _STATIC_BROKER, one)
+                for name, one in DEFINITIONS.items()
+            ]
         given = self._resource(asked).given
         return [
             _config(
                 name,
-                given.get(name, definition.default(defaults)),
+                given.get(name, one.default(defaults)),
                 _OF_TOPIC if name in given else _DEFAULT,
-                name,
+                one,
             )
-            for name, definition in DEFINITIONS.items()
+            for name, one in DEFINITIONS.items()
         ]
 
     def _resource(self, asked: Any) -> Topic:
@@ -197,14 +195,16 @@ def _changed(topic: Topic, asked: Any) -> Mapping[str, str | None]:
     return given
 
 
-def _config(name: str, value: str, source: int, definition: str, *, fixed: bool = False) -> Values:
+def _config(name: str, value: str, source: int, definition: Definition) -> Values:
     return {
         "name": name,
         "value": value,
-        "read_only": fixed,
+        "read_only": source == _STATIC_BROKER,
         "config_source": source,
         "is_sensitive": False,
         "synonyms": (),
+        "config_type": definition.kind,
+        "documentation": definition.documentation,
     }
 
 
