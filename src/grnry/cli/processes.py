@@ -29,19 +29,18 @@ def up(
     from grnry.household.up import up as run
     from grnry.settings import Settings
 
-    options = Options(Place.of(data).data.absolute(), host, port, as_json)
+    options = Options(Place.of(data).data.absolute(), host, port, as_json, detach)
     if detach:
-        _detach(options.data)
+        _detach()
     run(options, Settings.from_environment())
 
 
-def _detach(data: Path) -> None:
+def _detach() -> None:
     """Go on in a child; this process ends when the child says that all is ready, or why not."""
     reading, writing = os.pipe()
     if (child := os.fork()) == 0:
         os.setsid()
         os.close(reading)
-        data.mkdir(parents=True, exist_ok=True)
         nothing = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nothing, 0)
         os.dup2(writing, 1)

@@ -23,6 +23,7 @@ AWAY_SECONDS = 0.2
 def run_reconciler(url: str, entry: Entry, logs: Path, health: Path | None) -> int:
     """Reconcile until a signal ends it; then stop the workers, the last batch finished."""
     stopping: list[int] = []
+    parent = os.getppid()
     waker, wake = os.pipe()
     os.set_blocking(waker, False)
     os.set_blocking(wake, False)
@@ -36,8 +37,11 @@ def run_reconciler(url: str, entry: Entry, logs: Path, health: Path | None) -> i
     while not stopping:
         pause = _step(reconciler)
         _wait(pause, reconciler, processes, server, waker)
-    logger.info("Stopping the workers.")
-    processes.stop_all()
+    if os.getppid() == parent:
+        logger.info("Stopping the workers.")
+        processes.stop_all()
+    # Else whoever owns this household was killed, and the log and the database with it: the
+    # workers end with this process, and what they had in hand is read again.
     reconciler.disconnect()
     return 0
 

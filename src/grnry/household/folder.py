@@ -108,16 +108,18 @@ class DataFolder:
             )
 
     def _take_lock(self) -> None:
-        self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            os.close(lock)
             running = self.running()
             where = f" at {running.api} (process {running.pid})" if running else ""
             raise StartError(
                 f"Granary runs on the data folder {self.path} already{where}. "
                 "Stop it with `grnry stop`, or choose another folder with --data."
             ) from None
+        self._lock = lock
 
     def _check_version(self) -> None:
         file = self.path / "version"
@@ -131,8 +133,8 @@ class DataFolder:
             )
 
     def close(self) -> None:
-        (self.path / "running.json").unlink(missing_ok=True)
         if self._lock is not None:
+            (self.path / "running.json").unlink(missing_ok=True)
             os.close(self._lock)
             self._lock = None
 

@@ -1,6 +1,7 @@
 """`grnry up`: which processes make one machine's Granary, and what is said to its user."""
 
 import asyncio
+import os
 import secrets
 import signal
 import socket
@@ -29,6 +30,7 @@ class Options:
     host: str = "127.0.0.1"
     port: int = 8080
     as_json: bool = False
+    detached: bool = False
 
 
 class Announcement(msgspec.Struct, omit_defaults=True):
@@ -190,6 +192,15 @@ class Household:
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
         self._folder.claim()
+        if self._options.detached:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Whoever waits for what is said is told that nothing more will be."""
+        log = (self._folder.logs / "supervisor.log").open("ab")
+        for stream in (1, 2):
+            os.dup2(log.fileno(), stream)
+        log.close()
 
 
 async def _is_ready(check: Callable[[], bool]) -> bool:

@@ -4,6 +4,7 @@ One thread owns a consumer. Partitions that the group grants wait until their re
 to read them (`start`); partitions that move away are told before a further record is handed out.
 """
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
@@ -14,6 +15,8 @@ from confluent_kafka import Consumer as Client
 from grnry.log.records import LogAway, Record
 
 Partition = tuple[str, int]
+
+CLOSE_SECONDS = 2.0
 
 
 class Listener(Protocol):
@@ -144,4 +147,7 @@ class Consumer:
             self.trouble = str(error.args[0].str())
 
     def close(self) -> None:
-        self._client.close()
+        """Leave, but do not wait long for brokers that are away."""
+        closing = threading.Thread(target=self._client.close, name="log-close", daemon=True)
+        closing.start()
+        closing.join(CLOSE_SECONDS)

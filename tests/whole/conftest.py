@@ -1,0 +1,36 @@
+"""A running Granary: one for all tests that leave it running, one of its own for the others."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.running import Granary
+
+
+@pytest.fixture
+def data() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="grnry-whole-"))
+    yield folder / "data"
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def own_granary(data: Path) -> Iterator[Granary]:
+    """One that a test may kill."""
+    granary = Granary(data).start()
+    yield granary
+    if granary.process.poll() is None:
+        granary.stop()
+
+
+@pytest.fixture(scope="session")
+def granary() -> Iterator[Granary]:
+    """One that all tests share."""
+    folder = Path(tempfile.mkdtemp(prefix="grnry-whole-"))
+    shared = Granary(folder / "data").start()
+    yield shared
+    shared.stop()
+    shutil.rmtree(folder)

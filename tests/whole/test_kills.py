@@ -1,0 +1,85 @@
+"""Processes are killed with `kill -9` under load, and every record is counted."""
+
+import os
+import random
+import signal
+import time
+
+import pytest
+
+from tests.conftest import wait_for
+from tests.running import Granary, every_process
+from tests.whole.numbered import Numbered, stored, verdict
+
+EVENTS = int(os.environ.get("GRNRY_TEST_EVENTS", "60000"))
+ROUNDS = int(os.environ.get("GRNRY_TEST_ROUNDS", "1"))
+
+
+@pytest.mark.timeout(900)
+def test_every_acknowledged_event_is_one_row_whoever_is_killed(own_granary: Granary) -> None:
+    granary = own_granary
+    granary.do("event-type", "create", "load", "--correlation-id", "payload.n", "--partitions", "8")
+    granary.do("persister", "start", "load")
+    events = Numbered(granary.said["kafka"], "load")
+    victims = ["worker", "broker", "postgres", "reconciler", "api"] * ROUNDS
+    random.Random(7).shuffle(victims)
+    share = EVENTS // (len(victims) + 1)
+    for victim in victims:
+        events.send(10)
+        sending = events.send_in_background(share)
+        events.wait_for_progress()
+        kill(granary, victim)
+        sending.join()
+    events.send(share)
+    events.finish()
+    assert not events.refused
+    wait_for(
+        lambda: len(stored(granary, "load")) >= len(events.acknowledged),
+        seconds=120,
+        what=f"all {len(events.acknowledged)} are stored",
+    )
+    assert verdict(events.acknowledged, stored(granary, "load")) == "lost 0, double 0"
+
+
+def kill(granary: Granary, victim: str) -> None:
+    if victim == "worker":
+        wait_for(lambda: granary.worker_pids(granary.pid("reconciler")), what="a worker runs")
+        for pid in granary.worker_pids(granary.pid("reconciler")):
+            os.kill(pid, signal.SIGKILL)
+    else:
+        granary.kill(victim)
+
+
+@pytest.mark.parametrize("name", ["postgres", "broker", "api", "reconciler"])
+def test_a_killed_process_is_back_soon(granary: Granary, name: str) -> None:
+    began = time.monotonic()
+    granary.kill(name)
+    # The promise is two seconds; asking costs some of them on a busy machine.
+    assert time.monotonic() - began < 8
+    assert granary.do("event-type", "list")
+
+
+def test_a_killed_supervisor_leaves_nothing_behind_and_the_next_one_recovers(
+    own_granary: Granary,
+) -> None:
+    granary = own_granary
+    granary.do("event-type", "create", "calls", "--correlation-id", "payload.user")
+    granary.do("persister", "start", "calls")
+    granary.do("send", "calls", '{"user": "u1"}')
+    workers = granary.worker_pids(granary.pid("reconciler"))
+    assert len(workers) == 1
+    os.kill(granary.process.pid, signal.SIGKILL)
+    granary.wait()
+    wait_for(lambda: not every_process(granary.data), what=f"{every_process(granary.data)} are gone")
+    assert not any(os.path.exists(f"/proc/{pid}") for pid in workers)  # noqa: PTH110
+    granary.start()
+    wait_for(lambda: "RUNNING" in granary.do("persister", "state", "calls"), what="it runs again")
+    granary.do("send", "calls", '{"user": "u2"}')
+    wait_for(lambda: rows_of(granary) == 2, what="both events are rows")
+
+
+def rows_of(granary: Granary) -> int:
+    with granary.platform() as connection:
+        row = connection.execute("select count(*) as rows from global.eventstore_calls").fetchone()
+    assert row is not None
+    return int(row["rows"])
