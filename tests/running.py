@@ -12,7 +12,6 @@ from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
-
 from tests.conftest import wait_for
 
 ROOT = Path(__file__).parent.parent
@@ -92,7 +91,9 @@ class Granary:
         """A connection as the platform's role, for looking at everything."""
         secrets = json.loads((self.data / "secrets.json").read_text())
         ports = json.loads((self.data / "ports.json").read_text())
-        url = f"postgresql://grnry:{secrets['platform_password']}@127.0.0.1:{ports['database']}/grnry"
+        url = (
+            f"postgresql://grnry:{secrets['platform_password']}@127.0.0.1:{ports['database']}/grnry"
+        )
         return psycopg.connect(url, autocommit=True, row_factory=dict_row)
 
     def worker_pids(self, reconciler: int) -> list[int]:

@@ -6,7 +6,6 @@ import signal
 import time
 
 import pytest
-
 from tests.conftest import wait_for
 from tests.running import Granary, every_process
 from tests.whole.numbered import Numbered, stored, verdict
@@ -70,7 +69,9 @@ def test_a_killed_supervisor_leaves_nothing_behind_and_the_next_one_recovers(
     assert len(workers) == 1
     os.kill(granary.process.pid, signal.SIGKILL)
     granary.wait()
-    wait_for(lambda: not every_process(granary.data), what=f"{every_process(granary.data)} are gone")
+    wait_for(
+        lambda: not every_process(granary.data), what=f"{every_process(granary.data)} are gone"
+    )
     assert not any(os.path.exists(f"/proc/{pid}") for pid in workers)  # noqa: PTH110
     granary.start()
     wait_for(lambda: "RUNNING" in granary.do("persister", "state", "calls"), what="it runs again")

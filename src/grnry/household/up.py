@@ -166,7 +166,10 @@ class Household:
         secret, postgres = self._secrets, self._postgres
         environment = {
             "GRNRY_WORKER_DATABASE_URL": postgres.url(
-                WORKER_ROLE, secret.worker_password, socket=True
+                # By TCP: its buffers grow, so a batch is on its way while the server still reads.
+                WORKER_ROLE,
+                secret.worker_password,
+                socket=False,
             ),
             "GRNRY_DATABASE_URL": postgres.url(
                 PLATFORM_ROLE, secret.platform_password, socket=True

@@ -7,7 +7,7 @@ from psycopg import sql
 from grnry.database.queries import load
 from grnry.errors import StartError
 from grnry.log.records import Record
-from grnry.persisters.rows import COLUMNS, line_of
+from grnry.persisters.rows import COLUMNS, HEADER, TRAILER, event_type_field, row_of
 from grnry.sinks.target import Connection
 
 TABLE = sql.Identifier("public", "eventstore")
@@ -19,7 +19,7 @@ class EventStore:
     def __init__(self, event_type: str) -> None:
         queries = load("grnry.persisters", "event_store.sql")
         columns = sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
-        self._event_type = event_type.encode()
+        self._event_type = event_type_field(event_type)
         self._copy = queries.composed("copy", table=TABLE, columns=columns)
         self._make_waiting = queries.composed("make_waiting", table=TABLE, columns=columns)
         self._copy_waiting = queries.composed("copy_waiting", columns=columns)
@@ -27,7 +27,7 @@ class EventStore:
         self._can_write = queries.can_write
 
     def line(self, record: Record) -> bytes:
-        return line_of(
+        return row_of(
             self._event_type,
             record.headers() or (),
             record.value(),
@@ -43,10 +43,10 @@ class EventStore:
     def store(self, connection: Connection, lines: Sequence[bytes]) -> None:
         if lines:
             with connection.cursor().copy(self._copy) as copy:
-                copy.write(b"".join(lines))
+                copy.write(b"".join((HEADER, *lines, TRAILER)))
 
     def store_carefully(self, connection: Connection, lines: Sequence[bytes]) -> None:
         connection.execute(self._make_waiting)
         with connection.cursor().copy(self._copy_waiting) as copy:
-            copy.write(b"".join(lines))
+            copy.write(b"".join((HEADER, *lines, TRAILER)))
         connection.execute(self._insert_waiting)

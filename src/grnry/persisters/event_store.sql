@@ -1,12 +1,12 @@
 -- name: copy
-copy {table} ({columns}) from stdin;
+copy {table} ({columns}) from stdin (format binary);
 
 -- name: make_waiting
 create temporary table if not exists waiting on commit delete rows
 as select {columns} from {table} with no data;
 
 -- name: copy_waiting
-copy waiting ({columns}) from stdin;
+copy waiting ({columns}) from stdin (format binary);
 
 -- name: insert_waiting
 with stored as (

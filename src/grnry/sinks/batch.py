@@ -31,20 +31,30 @@ class Batch:
     @classmethod
     def of(cls, records: Sequence[Record], target: Target) -> "Batch":
         batch = cls()
-        line_of, lines, kept = target.line, batch.lines, batch.records
+        batch.add(records, target)
+        return batch
+
+    def add(self, records: Sequence[Record], target: Target) -> None:
+        """Records that were read after all that are here."""
+        line_of, lines, kept = target.line, self.lines, self.records
         for record in records:
             try:
                 lines.append(line_of(record))
             except Unstorable as error:
-                batch.dead.append(DeadLetter(record, str(error)))
+                self.dead.append(DeadLetter(record, str(error)))
             else:
                 kept.append(record)
         # The last record of each partition wins, so a dictionary of all is the newest of each.
-        batch.offsets = {(r.topic(), r.partition()): r.offset() + 1 for r in records}
-        return batch
+        self.offsets |= {(r.topic(), r.partition()): r.offset() + 1 for r in records}
+
+    @property
+    def size(self) -> int:
+        return len(self.records) + len(self.dead)
 
     def without(self, partitions: AbstractSet[Partition]) -> "Batch":
         """Only what the other partitions gave."""
+        if not partitions:
+            return self
         return self._keep(
             lambda record: _partition(record) not in partitions,
             {p: offset for p, offset in self.offsets.items() if p not in partitions},

@@ -11,6 +11,7 @@ away, while the reader stays in its group.
 import gc
 import logging
 import queue
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -21,7 +22,6 @@ import psycopg
 
 from grnry.database.leases import Partition
 from grnry.log.consumer import Consumer
-from grnry.log.records import Record
 from grnry.sinks.batch import Batch
 from grnry.sinks.status import Status
 from grnry.sinks.target import Target
@@ -34,6 +34,7 @@ Answer = TypeVar("Answer")
 
 IDLE_SECONDS = 0.5
 BATCHES_IN_HAND = 2
+PIECE = 500
 REVOKE_SECONDS = 5.0
 STOP_SECONDS = 10.0
 SHORTEST_PAUSE = 0.1
@@ -62,6 +63,7 @@ class Engine:
         self._target = target
         self._status = status
         self._pace = pace
+        self._piece = min(PIECE, pace.batch_size)
         self._consumer: Consumer
         self._work: queue.Queue[Callable[[], None]] = queue.Queue()
         self._slots = threading.Semaphore(BATCHES_IN_HAND)
@@ -80,6 +82,9 @@ class Engine:
         # A batch is some ten thousand short-lived objects without cycles: looking for cycles among
         # them at the usual pace costs a third of the reader's time.
         gc.set_threshold(200_000, 20, 100)
+        # The writer needs the interpreter again for every piece that the server has taken; at the
+        # usual interval it waits for it longer than the server takes for the piece.
+        sys.setswitchinterval(0.0005)
         self._consumer = consumer(self)
         writer = threading.Thread(target=self._guarded, args=(self._write,), name="writer")
         writer.start()
@@ -114,10 +119,10 @@ class Engine:
         while not self._stop.is_set():
             self._start_granted()
             self._commit_stored()
-            records = self._consumer.read(self._pace.batch_size, IDLE_SECONDS)
+            records = self._consumer.read(self._piece, IDLE_SECONDS)
             self._tell_trouble()
             if records:
-                self._hand_over(Batch.of(self._filled(records), self._target))
+                self._hand_over(self._filled(Batch.of(records, self._target)))
 
     def _tell_trouble(self) -> None:
         if self._consumer.trouble:
@@ -127,16 +132,19 @@ class Engine:
         is_consuming = self._consumer.is_member and not self._granted
         self._status.consuming(yes=is_consuming)
 
-    def _filled(self, records: list[Record]) -> list[Record]:
-        """Let a batch grow while the writer is busy anyway; an idle one gets it at once."""
+    def _filled(self, batch: Batch) -> Batch:
+        """Let a batch grow while more is there or the writer is busy; an idle one gets it at once.
+
+        In pieces, as the writer waits for the interpreter while the client makes its records.
+        """
         deadline = time.monotonic() + self._pace.batch_seconds
-        while (
-            len(records) < self._pace.batch_size
-            and self._is_writing.is_set()
-            and time.monotonic() < deadline
-        ):
-            records += self._consumer.read(self._pace.batch_size - len(records), 0.01)
-        return records
+        while (room := self._pace.batch_size - batch.size) > 0 and time.monotonic() < deadline:
+            wait = 0.005 if self._is_writing.is_set() else 0
+            more = self._consumer.read(min(room, self._piece), wait)
+            if not more and not self._is_writing.is_set():
+                break
+            batch.add(more, self._target)
+        return batch
 
     def _hand_over(self, batch: Batch) -> None:
         """Wait for room; stay in the group, with the partitions paused, where that takes long."""
