@@ -64,7 +64,7 @@ class Api:
                 "client_id": CLIENT_ID,
                 "client_secret": secret,
             }
-            self._token = self._answer("POST", TOKEN_PATH, data=form)["access_token"]
+            self._token = str(self._answer("POST", TOKEN_PATH, data=form)["access_token"])
         return self._token
 
     def get(self, path: str, params: Mapping[str, str | int] | None = None) -> Any:

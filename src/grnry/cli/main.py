@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from grnry import __version__
-from grnry.cli import event_types, events, persisters, processes
+from grnry.cli import event_types, events, identity, persisters, processes
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -40,6 +40,7 @@ app.add_typer(event_types.app, name="event-type", rich_help_panel=DATA)
 app.add_typer(persisters.app, name="persister", rich_help_panel=DATA)
 app.command(rich_help_panel=DATA)(events.send)
 app.command(rich_help_panel=DATA)(events.sql)
+app.command(rich_help_panel=DATA)(identity.token)
 app.command(rich_help_panel=ALONE)(processes.api)
 app.command(rich_help_panel=ALONE)(processes.broker)
 app.command(rich_help_panel=ALONE)(processes.reconciler)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
-from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka import Consumer as Client
 
 from grnry.log.records import LogAway, Record
@@ -63,7 +63,9 @@ class Consumer:
                 "partition.assignment.strategy": "cooperative-sticky",
                 "session.timeout.ms": 30_000,
                 "max.poll.interval.ms": 300_000,
-                "fetch.wait.max.ms": 5_000,
+                # Partitions that are started together may miss the first fetch; they are read at
+                # the latest when it ends.
+                "fetch.wait.max.ms": 500,
                 "fetch.error.backoff.ms": 100,
                 "fetch.queue.backoff.ms": 20,
                 "reconnect.backoff.max.ms": 1_000,
@@ -93,11 +95,10 @@ class Consumer:
 
     def start(self, offsets: Mapping[Partition, int | None]) -> None:
         """Read granted partitions from these offsets; from the beginning where there is none."""
+        # Offset 0, not "the beginning": what has to be asked for first would miss the fetch that
+        # the others begin, and wait for its end. Where retention took 0, reading begins after it.
         self._client.incremental_assign(
-            [
-                TopicPartition(*partition, OFFSET_BEGINNING if offset is None else offset)
-                for partition, offset in offsets.items()
-            ]
+            [TopicPartition(*partition, offset or 0) for partition, offset in offsets.items()]
         )
 
     def read(self, most: int, seconds: float) -> list[Record]:

@@ -1,0 +1,88 @@
+"""What the README prints is run as it stands."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.conftest import wait_for
+from tests.running import ROOT
+
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+PORTS = (8080, 9092)
+IN_CI = os.environ.get("CI") == "true"
+
+
+def missing() -> list[str]:
+    """What this machine lacks for running it."""
+    tools = [tool for tool in ("curl", "psql", "kcat") if not shutil.which(tool)]
+    return tools + [f"port {port}" for port in PORTS if not is_free(port)]
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """The environment of both terminals; the first one's Granary is stopped at the end."""
+    environment = {**os.environ, "GRNRY_DATA": str(tmp_path / "data")}
+    yield environment
+    run("./grnry stop", environment, check=False)
+
+
+def run(
+    block: str, environment: dict[str, str], *, check: bool = True
+) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        ["sh", "-e", "-c", block],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert not check or done.returncode == 0, f"{block}\n{done.stdout}{done.stderr}"
+    return done
+
+
+def test_it_has_the_blocks_that_are_run_here() -> None:
+    assert len(BLOCKS) == 4
+    assert BLOCKS[0] == "./grnry up\n"
+    assert len(README.splitlines()) < 120
+
+
+@pytest.mark.skipif(bool(missing()) and not IN_CI, reason=f"needs {', '.join(missing())}")
+def test_the_first_event_goes_its_way(shell: dict[str, str], tmp_path: Path) -> None:
+    with (tmp_path / "up.log").open("w") as log:
+        up = subprocess.Popen(BLOCKS[0].split(), cwd=ROOT, env=shell, stdout=log, stderr=log)
+    wait_for(lambda: "Granary is ready" in (tmp_path / "up.log").read_text(), seconds=60)
+    run(BLOCKS[1], shell)
+    question = BLOCKS[1].splitlines()[-1]
+    (expected,) = re.findall(r"```\n(CORRELATION_ID.*?)```", README, re.DOTALL)
+    wait_for(lambda: run(question, shell).stdout == expected, what="the first event is a row")
+    run(BLOCKS[2], shell)
+    wait_for(lambda: rows(shell) == 3, what="the events of curl are rows")
+    run(BLOCKS[3], shell)
+    wait_for(lambda: rows(shell) == 4, what="the event of kcat is a row")
+    run("./grnry stop", shell)
+    assert up.wait(30) == 0
+
+
+def rows(environment: dict[str, str]) -> int:
+    printed = run(
+        './grnry sql --json "select 1 as event from global.eventstore_calls"', environment
+    ).stdout
+    return printed.count("{")
