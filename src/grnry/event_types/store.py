@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from psycopg import sql
-
+from grnry.database import sql
 from grnry.database.queries import Queries, load
 from grnry.database.transaction import Json, Transaction
 from grnry.event_types.model import Draft, EventType

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from psycopg import sql
-
+from grnry.database import sql
 from grnry.database.queries import load
 from grnry.errors import StartError
 from grnry.log.records import Record

@@ -5,8 +5,8 @@ import secrets
 from pathlib import Path
 
 import msgspec
-from psycopg import sql
 
+from grnry.database import sql
 from grnry.database.queries import Queries, load
 from grnry.database.transaction import Transaction
 
