@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -16,6 +17,9 @@ from psycopg import sql
 from grnry.database.embedded import PLATFORM_ROLE, WORKER_ROLE, EmbeddedPostgres
 from grnry.database.migrate import migrate
 from grnry.database.pool import Database
+
+if TYPE_CHECKING:
+    from tests.running import Granary
 
 PASSWORD = "for-tests"
 
@@ -114,3 +118,15 @@ def database(database_url: str) -> Iterator[Database]:
     pool = Database(database_url).open()
     yield pool
     pool.close()
+
+
+@pytest.fixture(scope="session")
+def granary() -> "Iterator[Granary]":
+    """A whole one, that all tests share and leave running."""
+    from tests.running import Granary
+
+    folder = Path(tempfile.mkdtemp(prefix="grnry-whole-"))
+    shared = Granary(folder / "data").start()
+    yield shared
+    shared.stop()
+    shutil.rmtree(folder)

@@ -1,4 +1,4 @@
-"""A running Granary: one for all tests that leave it running, one of its own for the others."""
+"""A Granary of its own for tests that kill it."""
 
 import shutil
 import tempfile
@@ -23,13 +23,3 @@ def own_granary(data: Path) -> Iterator[Granary]:
     yield granary
     if granary.process.poll() is None:
         granary.stop()
-
-
-@pytest.fixture(scope="session")
-def granary() -> Iterator[Granary]:
-    """One that all tests share."""
-    folder = Path(tempfile.mkdtemp(prefix="grnry-whole-"))
-    shared = Granary(folder / "data").start()
-    yield shared
-    shared.stop()
-    shutil.rmtree(folder)
