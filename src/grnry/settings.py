@@ -45,12 +45,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     trusted_proxies: str = ""
     """Addresses and networks whose `Forwarded` and `X-Forwarded-*` headers are believed."""
 
-    oidc_issuer: str = ""
-    """The address of the OIDC issuer whose tokens count; else the built-in issuer's do."""
-
-    oidc_audience: str = ""
-    """What a token of that issuer must name as its audience; else any will do."""
-
     metrics_anonymous: bool = False
     """Whether /metrics answers without a token."""
 
