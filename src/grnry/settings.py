@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -48,7 +48,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     metrics_anonymous: bool = False
     """Whether /metrics answers without a token."""
 
-    log_level: str = "INFO"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """DEBUG, INFO, WARNING or ERROR."""
 
     log_json: bool = False
@@ -67,4 +67,4 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 def _explain(error: msgspec.ValidationError) -> str:
     what, _, where = str(error).partition(" - at `$.")
-    return f"{PREFIX}{where.rstrip('`').upper()}: {what.lower()}." if where else f"{what}."
+    return f"{PREFIX}{where.rstrip('`').upper()}: {what[0].lower()}{what[1:]}." if where else f"{what}."
