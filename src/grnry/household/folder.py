@@ -12,12 +12,12 @@
 └── run/             sockets
 """
 
+import errno
 import fcntl
 import os
 import secrets
 import shutil
 import socket
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ from grnry.errors import StartError
 
 LAYOUT = 1
 MINIMUM_FREE_BYTES = 256 * 2**20
+SOCKET_PATH_LIMIT = 107
+LONGEST_SOCKET = "/run/.s.PGSQL.65535.lock"
 
 
 class Secrets(msgspec.Struct, frozen=True):
@@ -91,21 +93,38 @@ class DataFolder:
 
     def open(self) -> None:
         """Make or take the folder; it is ours alone until this process ends."""
+        self._check_length()
         try:
             for folder in (self.path, self.log, self.logs, self.run, self.project_secrets):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._check_space()
             self._take_lock()
             self._check_version()
         except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise self._no_space() from error
             raise StartError(
                 f"The data folder {self.path} cannot be used: {error.strerror}. "
-                "Make it writable for you, or choose another with --data."
+                "Make it a folder that is writable for you, or choose another with --data."
             ) from error
-        if shutil.disk_usage(self.path).free < MINIMUM_FREE_BYTES:
+
+    def _check_length(self) -> None:
+        size, most = len(os.fsencode(self.path)), SOCKET_PATH_LIMIT - len(LONGEST_SOCKET)
+        if size > most:
             raise StartError(
-                f"Less than 256 MB are free where the data folder {self.path} lies. Make room "
-                "there, or choose another with --data."
+                f"The path of the data folder {self.path} is too long for the sockets in it: it "
+                f"has {size} bytes, {most} at most would do. Choose a shorter one with --data."
             )
+
+    def _check_space(self) -> None:
+        if shutil.disk_usage(self.path).free < MINIMUM_FREE_BYTES:
+            raise self._no_space()
+
+    def _no_space(self) -> StartError:
+        return StartError(
+            f"Less than 256 MB are free where the data folder {self.path} lies. Make room there, "
+            "or choose another with --data."
+        )
 
     def _take_lock(self) -> None:
         lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -123,10 +142,15 @@ class DataFolder:
 
     def _check_version(self) -> None:
         file = self.path / "version"
-        if not file.exists():
+        found = file.read_text(errors="replace").strip() if file.exists() else ""
+        if not found:  # a new folder, or one whose first start was killed just here
             file.write_text(f"{LAYOUT}\n")
-        found = file.read_text().strip()
-        if found != str(LAYOUT):
+        elif not found.isdecimal():
+            raise StartError(
+                f"{file} does not hold the number of a layout, so {self.path} may not be a data "
+                "folder of Granary. Choose another with --data."
+            )
+        elif int(found) > LAYOUT:
             raise StartError(
                 f"The data folder {self.path} is of a newer version of Granary (layout {found}, "
                 f"this one knows {LAYOUT}). Start that version, or choose another with --data."
@@ -147,43 +171,65 @@ class DataFolder:
 
     def ports(self, *, kafka: int = 9092, database: int = 15432) -> Ports:
         """The ports of the last start where they are still free, else others that are."""
-        last = self._read("ports.json", Ports) or Ports(kafka, database)
-        ports = Ports(_free_port(last.kafka), _free_port(last.database))
-        if ports != self._read("ports.json", Ports):
+        last = self._read_note("ports.json", Ports)
+        wanted = last or Ports(kafka, database)
+        with _free_port(wanted.kafka) as log, _free_port(wanted.database) as postgres:
+            ports = Ports(log.getsockname()[1], postgres.getsockname()[1])
+        if ports != last:
             self._write("ports.json", ports)
         return ports
 
     def running(self) -> Running | None:
         """What runs on the folder, as far as its own note tells."""
-        found = self._read("running.json", Running)
+        found = self._read_note("running.json", Running)
         return found if found and start_of(found.pid) == found.started else None
 
     def leftovers(self) -> list[Process]:
         """Processes of an earlier `grnry up` that was killed and that still run."""
-        found = self._read("running.json", Running)
+        found = self._read_note("running.json", Running)
         return [p for p in found.processes if start_of(p.pid) == p.started] if found else []
 
     def note_running(self, running: Running) -> None:
         self._write("running.json", running)
 
-    def _read(self, name: str, kind: type[Any]) -> Any:
+    def _read_note(self, name: str, kind: type[Any]) -> Any:
+        """What may be lost without harm: where it is damaged, there is none."""
         try:
-            return msgspec.json.decode((self.path / name).read_bytes(), type=kind)
-        except FileNotFoundError:
+            return self._read(name, kind)
+        except _DamagedError:
             return None
-        except (msgspec.DecodeError, PermissionError) as error:
-            raise StartError(f"{self.path / name} cannot be read: {error}.") from error
+
+    def _read(self, name: str, kind: type[Any]) -> Any:
+        file = self.path / name
+        try:
+            return msgspec.json.decode(file.read_bytes(), type=kind)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise StartError(f"{file} cannot be read: {error.strerror}.") from error
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise _DamagedError(
+                f"{file} is damaged ({error}). Put a copy of it back from a backup, or choose "
+                "another data folder with --data."
+            ) from error
 
     def _write(self, name: str, value: Any) -> None:
         """Write whole or not at all, readable by the owner only."""
         new = self.path / f"{name}.new"
-        with suppress(FileNotFoundError):
-            new.unlink()
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(value), indent=2))
-            file.flush()
-            os.fsync(file.fileno())
-        new.rename(self.path / name)
+        text = msgspec.json.format(msgspec.json.encode(value), indent=2)
+        try:
+            new.unlink(missing_ok=True)
+            with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            new.rename(self.path / name)
+        except OSError as error:
+            raise StartError(f"{self.path / name} cannot be written: {error.strerror}.") from error
+
+
+class _DamagedError(StartError):
+    """A file of the data folder is not what was written there."""
 
 
 def start_of(pid: int) -> int | None:
@@ -196,10 +242,15 @@ def start_of(pid: int) -> int | None:
     return None if fields[0] == "Z" else int(fields[19])
 
 
-def _free_port(preferred: int) -> int:
+def _free_port(preferred: int) -> socket.socket:
+    """A socket bound to the port, or to another that is free."""
     for port in (preferred, 0):
-        with socket.socket() as probe, suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe = socket.socket()
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
             probe.bind(("127.0.0.1", port))
-            return int(probe.getsockname()[1])
+        except (OSError, OverflowError):
+            probe.close()
+        else:
+            return probe
     raise StartError("No port is free on 127.0.0.1.")
