@@ -9,14 +9,18 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import quote
 
 from grnry.database import unprivileged
 from grnry.errors import StartError
 
-SOCKET_PATH_LIMIT = 100
+SOCKET_PATH_LIMIT = 107
+CLEAR_SECONDS = 5.0
 DATABASE = "grnry"
 PLATFORM_ROLE = "grnry"
 WORKER_ROLE = "grnry_worker"
@@ -25,7 +29,7 @@ _SETTINGS = """\
 # Written anew at every start by `grnry up`.
 listen_addresses = '127.0.0.1'
 port = {port}
-unix_socket_directories = '{sockets}'
+unix_socket_directories = {sockets}
 unix_socket_permissions = 0700
 max_connections = 200
 shared_buffers = {shared_buffers}MB
@@ -88,16 +92,17 @@ class EmbeddedPostgres:
 
     def url(self, role: str, password: str, *, socket: bool) -> str:
         if socket and self._uses_socket:
-            host = str(self.sockets).replace("/", "%2F").replace(" ", "%20")
+            host = quote(str(self.sockets), safe="")
             return f"postgresql://{role}:{password}@{host}:{self.port}/{DATABASE}"
         return f"postgresql://{role}:{password}@127.0.0.1:{self.port}/{DATABASE}"
 
     @property
     def _uses_socket(self) -> bool:
-        return len(f"{self.sockets}/.s.PGSQL.{self.port}") < SOCKET_PATH_LIMIT
+        return len(os.fsencode(f"{self.sockets}/.s.PGSQL.{self.port}")) < SOCKET_PATH_LIMIT
 
     def make(self) -> None:
         """Make the cluster and its roles, where that is not done yet. Safe to interrupt."""
+        self.clear()
         if not self.is_made:
             shutil.rmtree(self.cluster, ignore_errors=True)
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -122,7 +127,7 @@ class EmbeddedPostgres:
             shutil.chown(self.sockets, "nobody")
 
     def _configure(self) -> None:
-        sockets = str(self.sockets) if self._uses_socket else ""
+        sockets = _quoted(self.sockets) if self._uses_socket else "''"
         settings = _SETTINGS.format(
             port=self.port, sockets=sockets, shared_buffers=_shared_buffers_mb()
         )
@@ -132,6 +137,22 @@ class EmbeddedPostgres:
     def command(self) -> list[str]:
         """The server; it shuts down by itself, fast and clean, when its parent dies."""
         return _unprivileged("postgres", signal.SIGINT, "-D", str(self.cluster))
+
+    def clear(self) -> None:
+        """End what a server that was killed has left, as no other could start beside it.
+
+        A backend that computes does not look up to see that its server is gone. The pid file is
+        taken away as well: in a container another process may have the same number next time.
+        """
+        deadline = time.monotonic() + CLEAR_SECONDS
+        while left := _processes_in(self.cluster):
+            for pid in left:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            if time.monotonic() > deadline:
+                raise StartError(f"PostgreSQL's processes {left} do not end, not even when killed.")
+            time.sleep(0.005)
+        (self.cluster / "postmaster.pid").unlink(missing_ok=True)
 
     def is_ready(self) -> bool:
         """Whether the server says so itself, in the last line of its pid file."""
@@ -145,8 +166,9 @@ class EmbeddedPostgres:
 
     def _run(self, program: str, *arguments: str, text: str = "") -> None:
         done = subprocess.run(
-            _unprivileged(program, 0, *arguments),
+            _unprivileged(program, signal.SIGKILL, *arguments),
             input=text,
+            start_new_session=True,
             capture_output=True,
             text=True,
             check=False,
@@ -180,6 +202,22 @@ def programs() -> Path:
 def _unprivileged(program: str, death: int, *arguments: str) -> list[str]:
     stub = [sys.executable, "-I", "-S", unprivileged.__file__, str(int(death))]
     return [*stub, str(programs() / program), *arguments]
+
+
+def _processes_in(folder: Path) -> list[int]:
+    """The processes that have the folder as their working directory: a server's, all of them."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (entry / "cwd").readlink() == folder:
+                found.append(int(entry.name))
+    return found
+
+
+def _quoted(path: Path) -> str:
+    """A path as one item of a list in postgresql.conf."""
+    item = str(path).replace('"', '""').replace("'", "''").replace("\\", "\\\\")
+    return f"'\"{item}\"'"
 
 
 def _shared_buffers_mb() -> int:

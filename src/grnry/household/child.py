@@ -10,12 +10,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from grnry.errors import StartError
 from grnry.household.folder import Process, start_of
 
 PR_SET_PDEATHSIG = 1
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
 STEADY_SECONDS = 10.0
+HURRY_SECONDS = 2.0
 LOG_BYTES = 20 * 2**20
 
 CANNOT_START = 78
@@ -33,9 +35,13 @@ class ChildSpec:
     is_ready: Callable[[], Awaitable[bool]]
     environment: Mapping[str, str] = field(default_factory=dict)
     prepare: Callable[[], None] | None = None
+    """Done before each start."""
     inherit: tuple[int, ...] = ()
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 20.0
+    hurry_signal: signal.Signals = signal.SIGKILL
+    clear: Callable[[], None] | None = None
+    """Done after each end: does away with what it left."""
 
 
 class Child:
@@ -47,10 +53,13 @@ class Child:
         self.ready = asyncio.Event()
         self.failures = 0
         self.restarts = 0
+        self.task: asyncio.Task[None]
         self._changed = changed
         self._process: asyncio.subprocess.Process | None = None
         self._started = 0
-        self._stopping = False
+        self._trouble = ""
+        self._was_ready = False
+        self._stopping = asyncio.Event()
 
     @property
     def name(self) -> str:
@@ -61,9 +70,6 @@ class Child:
         running = self._process is not None and self._process.returncode is None
         return self._process.pid if running and self._process else None
 
-    def _is_stopping(self) -> bool:
-        return self._stopping
-
     @property
     def is_hopeless(self) -> bool:
         return self._process is not None and self._process.returncode == CANNOT_START
@@ -73,23 +79,36 @@ class Child:
             return None
         return Process(self.name, pid, self._started, self.ready.is_set(), self.restarts)
 
-    async def keep(self) -> None:
+    def start(self) -> None:
+        self.task = asyncio.create_task(self._keep(), name=self.name)
+
+    async def _keep(self) -> None:
         """Run it; again whenever it ends, after a pause that grows while it fails early."""
-        if self.spec.prepare:
-            await asyncio.to_thread(self.spec.prepare)
         pause = FIRST_PAUSE_SECONDS
         while True:
             began = time.monotonic()
-            await self._run_once()
-            if self._is_stopping():
+            await self._try_once()
+            if self._stopping.is_set():
                 return
             self.failures += 1
             self.restarts += 1
             steady = time.monotonic() - began > STEADY_SECONDS
             pause = FIRST_PAUSE_SECONDS if steady else min(pause * 2, LONGEST_PAUSE_SECONDS)
-            await asyncio.sleep(pause)
-            if self._is_stopping():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), pause)
                 return
+
+    async def _try_once(self) -> None:
+        """A start that fails for want of disk or memory is tried again, as one that ends is."""
+        try:
+            if self.spec.prepare:
+                await asyncio.to_thread(self.spec.prepare)
+            if not self._stopping.is_set():
+                await self._run_once()
+        except (OSError, StartError) as error:
+            if isinstance(error, StartError) and not self._was_ready:
+                raise
+            self._trouble = str(error)
 
     async def _run_once(self) -> None:
         _keep_small(self.log)
@@ -99,52 +118,66 @@ class Child:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, **self.spec.environment},
+                env={**_own_environment(), **self.spec.environment},
                 pass_fds=self.spec.inherit,
                 start_new_session=True,
                 preexec_fn=_die_with_parent(os.getpid(), self.spec.stop_signal),
             )
+        self._trouble = ""
         self._started = start_of(self._process.pid) or 0
+        if self._stopping.is_set():
+            self._signal(self.spec.stop_signal)
         self._changed()
         watch = asyncio.create_task(self._watch_readiness())
         await self._process.wait()
         watch.cancel()
         self.ready.clear()
+        if self.spec.clear:
+            await asyncio.to_thread(self.spec.clear)
         self._changed()
 
     async def _watch_readiness(self) -> None:
         while not await self.spec.is_ready():
             await asyncio.sleep(0.02)
         self.failures = 0
+        self._was_ready = True
         self.ready.set()
         self._changed()
 
     async def stop(self) -> None:
         """Ask it to end; insist when it does not within its time."""
-        self._stopping = True
-        process = self._process
-        if process is None or process.returncode is not None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(self.spec.stop_signal)
-        try:
-            await asyncio.wait_for(process.wait(), self.spec.stop_seconds)
-        except TimeoutError:
+        self._stopping.set()
+        self._signal(self.spec.stop_signal)
+        if not await self._has_ended(self.spec.stop_seconds):
             await self.kill()
 
     async def kill(self) -> None:
-        self._stopping = True
-        if self._process and self._process.returncode is None:
+        self._stopping.set()
+        self._signal(self.spec.hurry_signal)
+        while not await self._has_ended(HURRY_SECONDS):
+            self._signal(signal.SIGKILL)
+
+    async def _has_ended(self, seconds: float) -> bool:
+        return bool((await asyncio.wait({self.task}, timeout=seconds))[0])
+
+    def _signal(self, sig: signal.Signals) -> None:
+        if self.pid is not None and self._process:
             with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
-            await self._process.wait()
+                self._process.send_signal(sig)
 
     def last_words(self) -> str:
-        """The last line of its log."""
+        """Why it could not be started, else the last line of its log."""
+        if self._trouble:
+            return self._trouble
         with contextlib.suppress(OSError):
             lines = self.log.read_bytes()[-4096:].decode(errors="replace").strip().splitlines()
             return lines[-1] if lines else ""
         return ""
+
+
+def _own_environment() -> dict[str, str]:
+    """Ours, without what tells PostgreSQL's clients how to connect (PGSSLMODE, PGOPTIONS, …)."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("PG")}
 
 
 def _die_with_parent(parent: int, sig: signal.Signals) -> Callable[[], None]:

@@ -14,6 +14,7 @@ from grnry.household.folder import DataFolder, Process, Running, start_of
 FIRST_TRIES = 3
 FIRST_TRIES_SECONDS = 5.0
 READY_SECONDS = 60.0
+NOTE_AGAIN_SECONDS = 1.0
 
 
 class Supervisor:
@@ -33,14 +34,15 @@ class Supervisor:
         """Start all, say when all are ready, and keep them until told to stop."""
         await asyncio.to_thread(end_leftovers, self._folder.leftovers())
         self._listen_to_signals()
-        tasks = [asyncio.create_task(child.keep()) for child in self._children]
+        for child in self._children:
+            child.start()
         try:
-            await self._wait_until_ready(tasks)
+            await self._wait_until_ready()
             if not self._stop.is_set():
                 when_ready()
-            await self._stop.wait()
+            await self._wait_for_the_end()
         finally:
-            await self._stop_all(tasks)
+            await self._stop_all()
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -52,45 +54,56 @@ class Supervisor:
             self._hurry.set()
         self._stop.set()
 
-    async def _wait_until_ready(self, tasks: list[asyncio.Task[None]]) -> None:
+    async def _wait_until_ready(self) -> None:
         began = time.monotonic()
         while not self._stop.is_set() and not all(c.ready.is_set() for c in self._children):
-            for task in tasks:
-                if task.done() and task.exception():
-                    task.result()
             for child in self._children:
+                if child.task.done():
+                    child.task.result()
                 _give_up_on(child, time.monotonic() - began)
             await asyncio.sleep(0.01)
 
-    async def _stop_all(self, tasks: list[asyncio.Task[None]]) -> None:
+    async def _wait_for_the_end(self) -> None:
+        """Until a signal comes; that a child is kept no longer is an error, and ends all."""
+        stop = asyncio.create_task(self._stop.wait())
+        await asyncio.wait(
+            {stop, *(child.task for child in self._children)}, return_when=asyncio.FIRST_COMPLETED
+        )
+        stop.cancel()
+        for child in self._children:
+            if child.task.done():
+                child.task.result()
+
+    async def _stop_all(self) -> None:
         hurry = asyncio.create_task(self._hurry.wait())
         for child in reversed(self._children):
             stop = asyncio.create_task(child.stop())
             await asyncio.wait({stop, hurry}, return_when=asyncio.FIRST_COMPLETED)
             if not stop.done():
-                await child.kill()
-                await stop
+                await asyncio.gather(*(each.kill() for each in self._children), stop)
         hurry.cancel()
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with contextlib.suppress(asyncio.CancelledError, StartError):
-                await task
+        # What went wrong in one of them was told already, by whoever waited for it.
+        await asyncio.gather(*(child.task for child in self._children), return_exceptions=True)
 
     def _note(self) -> None:
-        """Keep the note of what runs true, so that the next start can end what a crash left."""
+        """Keep the note of what runs true, so that the next start can end what a crash left.
+
+        It is written again later where the disk is full: a process is not given up for a note.
+        """
         notes = [note for child in self._children if (note := child.note())]
         running = self._running
-        self._folder.note_running(
-            Running(
-                os.getpid(),
-                start_of(os.getpid()) or 0,
-                running.api,
-                running.database,
-                running.kafka,
-                tuple(notes),
-            )
+        now = Running(
+            os.getpid(),
+            start_of(os.getpid()) or 0,
+            running.api,
+            running.database,
+            running.kafka,
+            tuple(notes),
         )
+        try:
+            self._folder.note_running(now)
+        except StartError:
+            asyncio.get_running_loop().call_later(NOTE_AGAIN_SECONDS, self._note)
 
 
 def _give_up_on(child: Child, seconds: float) -> None:

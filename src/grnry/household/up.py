@@ -58,15 +58,18 @@ def up(options: Options, settings: Settings) -> None:
 
 def listen(host: str, port: int) -> socket.socket:
     """The API's socket. It outlives the API's process, so that a restart refuses nobody."""
+    if not 0 <= port <= 65535:
+        raise StartError(f"There is no port {port}. Choose one up to 65535, or 0 for a free one.")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         listener.close()
+        why = error.strerror if isinstance(error, OSError) else "that is no name of a host"
         raise StartError(
-            f"Cannot listen on {host}:{port}: {error.strerror}. "
+            f"Cannot listen on {host}:{port}: {why}. "
             "Choose another with --port (0 takes a free one) or --host."
         ) from error
     listener.listen(1024)
@@ -131,6 +134,8 @@ class Household:
                 is_ready=partial(_is_ready, self._postgres.is_ready),
                 prepare=self._postgres.make,
                 stop_signal=signal.SIGINT,
+                hurry_signal=signal.SIGQUIT,
+                clear=self._postgres.clear,
             ),
             self._process("broker", log, partial(accepts_connections, *self._kafka_address())),
             self._process(
@@ -153,7 +158,8 @@ class Household:
         is_ready: Callable[[], Awaitable[bool]],
         inherit: tuple[int, ...] = (),
     ) -> ChildSpec:
-        command = [sys.executable, "-m", "grnry.processes", *arguments]
+        # -P: what lies in the folder that the user stands in is not imported.
+        command = [sys.executable, "-P", "-m", "grnry.processes", *arguments]
         return ChildSpec(
             name=name,
             command=lambda: command,
