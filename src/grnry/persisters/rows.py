@@ -68,7 +68,7 @@ def row_of(
     if not correlation_id or not event_id or found.get("grnry-deletion-flag"):
         correlation_id, event_id = _ids(found)
     if correlation_id[0] == _QUOTE or event_id[0] == _QUOTE:
-        correlation_id, event_id = unquoted(correlation_id), unquoted(event_id)
+        correlation_id, event_id = _ids(found)
     created = _time(found.get("grnry-event-timestamp"), record_time)
     version = found.get("grnry-event-type-version")
     if value is None:
@@ -96,7 +96,8 @@ _LARGEST_VERSION = 2**31 - 1
 
 def _ids(found: Mapping[str, bytes | None]) -> tuple[bytes, bytes]:
     """The ids; or why these headers make no row. A deletion flag that says false is no reason."""
-    correlation_id, event_id = found.get("grnry-correlation-id"), found.get("grnry-event-id")
+    correlation_id = unquoted(found.get("grnry-correlation-id") or b"")
+    event_id = unquoted(found.get("grnry-event-id") or b"")
     if not correlation_id:
         raise Unstorable("the header grnry-correlation-id is missing or empty")
     if is_true(found.get("grnry-deletion-flag")):
@@ -112,7 +113,7 @@ def unquoted(value: bytes) -> bytes:
         return value
     try:
         return msgspec.json.decode(value, type=str).encode()
-    except (msgspec.DecodeError, UnicodeEncodeError):
+    except (msgspec.DecodeError, UnicodeError):
         return value
 
 
