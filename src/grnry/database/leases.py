@@ -5,7 +5,7 @@ takes a partition over raises the epoch and ends the old owner's backend, so a f
 wakes up can neither write old values nor hold locks.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import psycopg
@@ -49,10 +49,16 @@ class Leases:
         connection.execute(self._queries.end_owners, places)
         with connection.transaction():
             taken = connection.execute(self._queries.take, {**places, "owner": self._owner})
-            return {
-                (row["topic"], row["partition"]): Lease(row["epoch"], row["next_offset"])
-                for row in taken
-            }
+            return _leases(taken)
+
+    def reclaim(
+        self, connection: psycopg.Connection[DictRow], partitions: Sequence[Partition]
+    ) -> dict[Partition, Lease]:
+        """On a new connection: hold again what is still ours; the session of the old one ends."""
+        values = {**self._places(partitions), "owner": self._owner}
+        connection.execute(self._queries.end_own_sessions, values)
+        with connection.transaction():
+            return _leases(connection.execute(self._queries.reclaim, values))
 
     def release(
         self, connection: psycopg.Connection[DictRow], partitions: Sequence[Partition]
@@ -85,3 +91,9 @@ class Leases:
             "topics": [topic for topic, _ in partitions],
             "partitions": [number for _, number in partitions],
         }
+
+
+def _leases(rows: Iterable[DictRow]) -> dict[Partition, Lease]:
+    return {
+        (row["topic"], row["partition"]): Lease(row["epoch"], row["next_offset"]) for row in rows
+    }

@@ -9,6 +9,16 @@ join pg_stat_activity as activity
 where lease.deployment = %(deployment)s and activity.pid <> pg_backend_pid()
 group by activity.pid;
 
+-- name: end_own_sessions
+-- Of the same owner only: what it left behind when its connection broke.
+select pg_terminate_backend(activity.pid, 5000)
+from grnry.leases as lease
+join pg_stat_activity as activity
+  on activity.pid = lease.backend_pid and activity.backend_start = lease.backend_start
+where lease.deployment = %(deployment)s and lease.owner = %(owner)s
+  and activity.pid <> pg_backend_pid()
+group by activity.pid;
+
 -- name: take
 insert into grnry.leases
   (deployment, topic, partition, owner, backend_pid, backend_start)
@@ -23,6 +33,19 @@ on conflict (deployment, topic, partition) do update set
   backend_pid = excluded.backend_pid,
   backend_start = excluded.backend_start
 returning topic, partition, epoch, next_offset;
+
+-- name: reclaim
+-- After a broken connection: only what nobody has taken over meanwhile.
+update grnry.leases as lease
+set epoch = lease.epoch + 1,
+  backend_pid = activity.pid,
+  backend_start = activity.backend_start
+from unnest(%(topics)s::text[], %(partitions)s::int[]) as place (topic, partition),
+  pg_stat_activity as activity
+where activity.pid = pg_backend_pid()
+  and lease.deployment = %(deployment)s and lease.owner = %(owner)s
+  and lease.topic = place.topic and lease.partition = place.partition
+returning lease.topic, lease.partition, lease.epoch, lease.next_offset;
 
 -- name: release
 update grnry.leases as lease

@@ -20,7 +20,7 @@ from typing import TypeVar
 
 import psycopg
 
-from grnry.database.leases import Partition
+from grnry.database.leases import LeaseLost, Partition
 from grnry.log.consumer import Consumer
 from grnry.sinks.batch import Batch
 from grnry.sinks.status import Status
@@ -244,6 +244,9 @@ class Engine:
         self._status.dead += len(stored.dead)
         with self._lock:
             self._stored |= stored.offsets
+        if lost := self._writer.lost & self._reading:
+            # We still read them, so the group and the leases disagree: begin anew.
+            raise LeaseLost(sorted(lost))
 
     def _persist(self, attempt: Callable[[], Answer]) -> Answer:
         """Try until it is done; what only time mends is waited for."""

@@ -10,6 +10,7 @@ commit and answer, costs nothing: the leases are taken anew and the database say
 
 import logging
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 import psycopg
 from psycopg.rows import DictRow, dict_row
@@ -38,16 +39,20 @@ class Writer:
         self._held: dict[Partition, Lease] = {}
         self._is_checked = False
         self._is_fresh = True
+        self.lost: set[Partition] = set()
+        """Partitions that another worker has taken though we had not given them back."""
 
     def take(self, partitions: Sequence[Partition]) -> dict[Partition, int | None]:
         """Take partitions over; answers from where each goes on."""
         taken = self._leases.take(self._connect(), partitions)
         self._held |= taken
+        self.lost -= taken.keys()
         return {partition: lease.next_offset for partition, lease in taken.items()}
 
     def release(self, partitions: Sequence[Partition]) -> None:
         for partition in partitions:
             self._held.pop(partition, None)
+            self.lost.discard(partition)
         if self._connection is not None:
             self._leases.release(self._connection, partitions)
 
@@ -62,14 +67,19 @@ class Writer:
             try:
                 self._store(connection, batch)
             except LeaseLost as lost:
-                logger.warning("%s", lost.message)
-                for partition in lost.partitions:
-                    self._held.pop(partition, None)
+                self._lose(lost.partitions)
                 batch = batch.without(lost.partitions)
             else:
                 break
         self._is_fresh = False
         return batch
+
+    def _lose(self, partitions: AbstractSet[Partition]) -> None:
+        if partitions:
+            logger.warning("Another worker has taken over: %s", sorted(partitions))
+        for partition in partitions:
+            self._held.pop(partition, None)
+        self.lost |= partitions
 
     def _store(self, connection: psycopg.Connection[DictRow], batch: Batch) -> None:
         try:
@@ -89,21 +99,35 @@ class Writer:
 
     def _connect(self) -> psycopg.Connection[DictRow]:
         if self._connection is None or self._connection.closed:
-            self._connection = psycopg.connect(
-                self._url,
-                autocommit=True,
-                row_factory=dict_row,
-                connect_timeout=CONNECT_SECONDS,
-                application_name=self._deployment,
-                options="-c synchronous_commit=on -c lock_timeout=5000",
-            )
-            if not self._is_checked:
-                self._target.check(self._connection)
-                self._is_checked = True
-            if self._held:
-                self._held = self._leases.take(self._connection, list(self._held))
-            self._is_fresh = True
+            self._connection = self._new_connection()
         return self._connection
+
+    def _new_connection(self) -> psycopg.Connection[DictRow]:
+        """Connect, and hold again what nobody has taken over meanwhile."""
+        connection = psycopg.connect(
+            self._url,
+            autocommit=True,
+            row_factory=dict_row,
+            connect_timeout=CONNECT_SECONDS,
+            application_name=self._deployment,
+            options="-c synchronous_commit=on -c lock_timeout=5000",
+        )
+        try:
+            self._make_ready(connection)
+        except BaseException:
+            connection.close()
+            raise
+        self._is_fresh = True
+        return connection
+
+    def _make_ready(self, connection: psycopg.Connection[DictRow]) -> None:
+        if not self._is_checked:
+            self._target.check(connection)
+            self._is_checked = True
+        if self._held:
+            held = self._leases.reclaim(connection, list(self._held))
+            self._lose(self._held.keys() - held.keys())
+            self._held = held
 
     def disconnect(self) -> None:
         if self._connection is not None:
