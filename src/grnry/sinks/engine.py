@@ -265,7 +265,7 @@ class Engine:
         verdict, said = verdict_of(error), str(error).strip().splitlines()[0]
         if verdict is Verdict.TABLE:
             logger.error("The table cannot be written: %s", said)
-            self._status.fail(f"The table cannot be written: {said}", retrying=True)
+            self._status.fail("database", f"The table cannot be written: {said}", retrying=True)
             pause = TABLE_PAUSE
         elif verdict in (Verdict.AWAY, Verdict.PASSING):
             logger.warning("Trying again in %.1f s: %s", pause, said)

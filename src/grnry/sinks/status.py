@@ -24,7 +24,7 @@ class Status:
         self._lock = threading.Lock()
         self._is_consuming = False
         self._troubles: dict[str, tuple[float, str]] = {}
-        self._failure: Report | None = None
+        self._failures: dict[str, Report] = {}
         self.changed = threading.Event()
         self.rows = 0
         self.dead = 0
@@ -43,20 +43,20 @@ class Status:
     def clear(self, where: str) -> None:
         with self._lock:
             was_there = self._troubles.pop(where, None)
-            self._failure = None
-        if was_there:
+            had_failed = self._failures.pop(where, None)
+        if was_there or had_failed:
             self.changed.set()
 
-    def fail(self, message: str, *, retrying: bool) -> None:
-        """It does not go on, or only after a long while."""
+    def fail(self, where: str, message: str, *, retrying: bool) -> None:
+        """It does not go on, or only after a long while; `clear` of the same place ends that."""
         with self._lock:
-            self._failure = Report("FAILED", message, retrying)
+            self._failures[where] = Report("FAILED", message, retrying)
         self.changed.set()
 
     def report(self) -> Report:
         with self._lock:
-            if self._failure:
-                return self._failure
+            for failure in self._failures.values():
+                return failure
             late = time.monotonic() - PATIENCE_SECONDS
             for where, (since, message) in self._troubles.items():
                 if since < late or not self._is_consuming:
