@@ -27,9 +27,50 @@ from grnry.log.producer import Outcome, Producer
 from grnry.log.records import LogAway, Outgoing
 
 GLOBAL = "global"
-PATH = "/event-types/{name}/events"
+PATH = "/event-types/{event_type_name}/events"
 KNOWN_SECONDS = 2.0
 MOST_KNOWN = 10_000
+
+_EVENT = {"type": "object", "additionalProperties": True, "example": {"user": "u1", "id": "1"}}
+_REJECTED = {
+    "type": "object",
+    "required": ["position", "reason"],
+    "properties": {"position": {"type": "integer"}, "reason": {"type": "string"}},
+}
+
+OPERATION: dict[str, Any] = {
+    "tags": ["events"],
+    "summary": "Send Events",
+    "description": (
+        "One JSON object, an array of them, or one a line (NDJSON); the body may be gzipped. "
+        "Answered when the log has them. An event that its event type's expressions make no ids "
+        "of is rejected; the others are taken."
+    ),
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": {"anyOf": [_EVENT, {"type": "array", "items": _EVENT}]}},
+            "application/x-ndjson": {"schema": {"type": "string"}},
+        },
+    },
+    "responses": {
+        "202": {
+            "description": "How many are in the log, and why the others are not.",
+            "content": {
+                "application/json": {
+                    "schema": {
+                        "type": "object",
+                        "required": ["accepted", "rejected"],
+                        "properties": {
+                            "accepted": {"type": "integer"},
+                            "rejected": {"type": "array", "items": _REJECTED},
+                        },
+                    }
+                }
+            },
+        }
+    },
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +93,16 @@ class Collector:
 
     def routes(self) -> list[BaseRoute]:
         return [
-            raw_route("/projects/{project}" + PATH, self.take, ["POST"]),
-            raw_route(PATH, self.take, ["POST"]),
+            raw_route("/projects/{project_name}" + PATH, self.take, ["POST"], OPERATION),
+            raw_route(PATH, self.take, ["POST"], OPERATION),
         ]
 
     async def take(self, request: Request) -> Response:
         """202 with how many events were taken, and why the others were not."""
         caller = await current_identity(request)
-        project = request.path_params.get("project", GLOBAL)
+        project = request.path_params.get("project_name", GLOBAL)
         require(caller, project, EDITOR, PRODUCER)
-        known = await self._event_type(caller, project, request.path_params["name"])
+        known = await self._event_type(caller, project, request.path_params["event_type_name"])
         events = await self._events(request)
         records, rejected = _extract(events, known.extractor, _headers(request))
         await self._send(known.topic, records)

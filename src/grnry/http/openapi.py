@@ -1,13 +1,16 @@
 """The machine-readable contract: how to authenticate and how errors look, said once."""
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.routing import BaseRoute
 
 from grnry.http.authentication import OpenPaths
 from grnry.http.error_model import ErrorBody
+from grnry.http.routing import RawRoute
 
 Schema = dict[str, Any]
 
@@ -45,10 +48,30 @@ def describe(app: FastAPI, open_paths: OpenPaths) -> Callable[[], Schema]:
             schema = get_openapi(
                 title=TITLE, version=app.version, description=DESCRIPTION, routes=app.routes
             )
+            _add_raw_routes(schema, app.routes)
             app.openapi_schema = complete(schema, open_paths)
         return app.openapi_schema
 
     return openapi
+
+
+def _add_raw_routes(schema: Schema, routes: Iterable[BaseRoute]) -> None:
+    for route in routes:
+        if isinstance(route, RawRoute) and route.described:
+            for method in sorted((route.methods or set()) - {"HEAD"}):
+                operation = {**_path_parameters(route.path), **route.described}
+                schema["paths"].setdefault(route.path, {})[method.lower()] = operation
+
+
+def _path_parameters(path: str) -> Schema:
+    names = re.findall(r"{(\w+)}", path)
+    return {
+        "operationId": re.sub(r"\W+", "_", path).strip("_"),
+        "parameters": [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+            for name in names
+        ],
+    }
 
 
 def complete(schema: Schema, open_paths: OpenPaths) -> Schema:

@@ -1,7 +1,7 @@
 """Routers for rooms: JSON bodies read strictly, and raw routes that read their body themselves."""
 
 import json
-from collections.abc import Awaitable, Callable, Collection, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from functools import wraps
 from inspect import iscoroutinefunction
 from typing import Any
@@ -84,7 +84,10 @@ class Router(APIRouter):
 
 
 class RawRoute(Route):
-    """A plain route, without models and threads."""
+    """A plain route, without models and threads; what it does is described by hand."""
+
+    described: Mapping[str, Any] | None = None
+    """Its operation in the machine-readable contract."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         match, found = super().matches(scope)
@@ -97,6 +100,9 @@ def raw_route(
     path: str,
     endpoint: Callable[[Request], Awaitable[Response]],
     methods: Collection[str],
+    described: Mapping[str, Any] | None = None,
 ) -> Route:
     """An async route that reads its body itself, beneath the same authentication and errors."""
-    return RawRoute(path, endpoint, methods=methods)
+    route = RawRoute(path, endpoint, methods=methods)
+    route.described = described
+    return route
