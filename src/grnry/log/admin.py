@@ -1,5 +1,6 @@
 """Topics: made, deleted, described."""
 
+import logging
 from collections.abc import Mapping
 from concurrent.futures import Future
 
@@ -8,6 +9,8 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from grnry.log.records import LogAway
+
+logger = logging.getLogger(__name__)
 
 SECONDS = 10.0
 
@@ -26,7 +29,8 @@ class Admin:
 
     def __init__(self, bootstrap: str) -> None:
         self._client = AdminClient(
-            {"bootstrap.servers": bootstrap, "client.id": "grnry-admin", "log_level": 3}
+            {"bootstrap.servers": bootstrap, "client.id": "grnry-admin", "log_level": 3},
+            logger=logger,
         )
 
     def brokers(self) -> int:

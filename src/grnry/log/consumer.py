@@ -4,15 +4,18 @@ One thread owns a consumer. Partitions that the group grants wait until their re
 to read them (`start`); partitions that move away are told before a further record is handed out.
 """
 
+import logging
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
-from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka import Consumer as Client
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from grnry.log.records import LogAway, Record
+
+logger = logging.getLogger(__name__)
 
 Partition = tuple[str, int]
 
@@ -74,7 +77,8 @@ class Consumer:
                 "topic.metadata.refresh.interval.ms": 60_000,
                 "log_level": 3,
                 "error_cb": self._on_error,
-            }
+            },
+            logger=logger,
         )
         self._client.subscribe(
             [topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke

@@ -1,5 +1,6 @@
 """The producer: idempotent, acknowledged by all replicas; a failed delivery is always told."""
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 
@@ -7,6 +8,8 @@ from confluent_kafka import KafkaError, KafkaException, Message
 from confluent_kafka import Producer as Client
 
 from grnry.log.records import LogAway, Outgoing
+
+logger = logging.getLogger(__name__)
 
 Outcome = list[str | None]
 """For each record of a batch: why it was not written, or nothing."""
@@ -36,7 +39,8 @@ class Producer:
                 "queue.buffering.max.kbytes": QUEUE_KILOBYTES,
                 "topic.metadata.propagation.max.ms": 1000,
                 "log_level": 3,
-            }
+            },
+            logger=logger,
         )
         self._closed = threading.Event()
         self._poller = threading.Thread(target=self._poll, name="log-producer", daemon=True)
