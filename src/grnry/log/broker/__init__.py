@@ -4,25 +4,39 @@
 groups, `server` joins them with asyncio. What is named here is what others may use; it is
 imported at its first use, as the process that only starts a broker needs none of it.
 
-    BrokerStartError        the broker can't start
-      DamagedLogError       a file holds something else than what was written
+    BrokerError               the root
+      BrokerStartError        the broker can't start
+        DamagedLogError       a file holds something else than what was written
+      InspectionError         the files can't be looked at
 """
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .coordinator.values import GroupSettings
-    from .errors import BrokerStartError, DamagedLogError
+    from .errors import BrokerError, BrokerStartError, DamagedLogError, InspectionError
+    from .inspection.values import BatchInfo, Finding, Loss, Report, Unreadable
     from .settings import BrokerSettings, Limits
     from .storage.config import LogDefaults
 
 __all__ = [
+    "BatchInfo",
+    "BrokerError",
     "BrokerSettings",
     "BrokerStartError",
     "DamagedLogError",
+    "Finding",
     "GroupSettings",
+    "InspectionError",
     "Limits",
     "LogDefaults",
+    "Loss",
+    "Report",
+    "Unreadable",
+    "check",
+    "dump",
     "run",
 ]
 
@@ -37,14 +51,37 @@ def run(settings: "BrokerSettings") -> int:
     return run_process(settings)
 
 
+def check(data: Path) -> "Report":
+    """Verify the files of a stopped broker; raises InspectionError where one runs on them."""
+    from .inspection.check import check as check_folder
+
+    return check_folder(data)
+
+
+def dump(
+    data: Path, topic: str, partition: int, *, from_offset: int = 0, limit: int | None = None
+) -> "Iterator[BatchInfo | Unreadable]":
+    """The batches of a stopped broker's partition; raises InspectionError as `check` does."""
+    from .inspection.dump import dump as dump_partition
+
+    return dump_partition(data, topic, partition, from_offset=from_offset, limit=limit)
+
+
 def __getattr__(name: str) -> object:
     from importlib import import_module
 
     homes = {
         "BrokerSettings": ".settings",
         "Limits": ".settings",
+        "BatchInfo": ".inspection.values",
+        "BrokerError": ".errors",
         "BrokerStartError": ".errors",
         "DamagedLogError": ".errors",
+        "Finding": ".inspection.values",
+        "InspectionError": ".errors",
+        "Loss": ".inspection.values",
+        "Report": ".inspection.values",
+        "Unreadable": ".inspection.values",
         "GroupSettings": ".coordinator.values",
         "LogDefaults": ".storage.config",
     }

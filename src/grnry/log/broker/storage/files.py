@@ -38,9 +38,10 @@ class OpenFile:
 
     __slots__ = ("fd",)
 
-    def __init__(self, path: str, *, create: bool = False) -> None:
+    def __init__(self, path: str, *, create: bool = False, read_only: bool = False) -> None:
         self.fd = -1
-        flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0)
+        flags = os.O_CLOEXEC | (os.O_RDONLY if read_only else os.O_RDWR)
+        flags |= os.O_CREAT if create else 0
         self.fd = os.open(path, flags, 0o640)
 
     def __del__(self) -> None:

@@ -47,7 +47,7 @@ class GroupOffsets:
             data = b""
         lines = data.splitlines(keepends=True)
         for number, line in enumerate(lines):
-            entry = _parsed(line)
+            entry = parsed(line)
             if entry is None:
                 self._check_rest(lines[number + 1 :])
                 break
@@ -59,7 +59,7 @@ class GroupOffsets:
             self.rewrite()
 
     def _check_rest(self, lines: list[bytes]) -> None:
-        if any(_parsed(line) is not None for line in lines):
+        if any(parsed(line) is not None for line in lines):
             raise DamagedLogError(
                 f"{self._path} is damaged at byte {self._size}, and sound entries follow. Restore "
                 f"the file from a backup, or go back to the offsets committed up to there with: "
@@ -165,7 +165,8 @@ def _line(entry: list[Any]) -> bytes:
     return b"%08x %s\n" % (crc32c.crc32c(body), body)
 
 
-def _parsed(line: bytes) -> list[Any] | None:
+def parsed(line: bytes) -> list[Any] | None:
+    """An entry of the journal, or None where it is not whole and sound."""
     crc, _, body = line.rstrip(b"\n").partition(b" ")
     if not line.endswith(b"\n") or crc != b"%08x" % crc32c.crc32c(body):
         return None

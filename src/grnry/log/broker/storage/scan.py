@@ -34,13 +34,25 @@ def walk(file: OpenFile, position: int, end: int) -> Iterator[tuple[int, Header]
 
 
 class Verified:
-    """A walk that checks each batch's CRC and place, and keeps what stopped it."""
+    """A walk that checks each batch's CRC and place, and keeps what stopped it.
 
-    def __init__(self, file: OpenFile, size: int, first_offset: int) -> None:
+    Compaction leaves holes in the order of offsets, which the last segment never has.
+    """
+
+    def __init__(
+        self,
+        file: OpenFile,
+        size: int,
+        first_offset: int,
+        *,
+        position: int = 0,
+        has_holes: bool = False,
+    ) -> None:
         self._file = file
         self._size = size
         self._next_offset = first_offset
-        self.position = 0
+        self._has_holes = has_holes
+        self.position = position
         self.damage: Damage | None = None
 
     def __iter__(self) -> Iterator[Header]:
@@ -68,6 +80,8 @@ class Verified:
         next_offset = self._next_offset
         while at + HEADER_SIZE <= len(chunk):
             header = header_at(chunk, at)
+            if self._has_holes:
+                next_offset = max(next_offset, header.base_offset)
             if not _is_sound(chunk, at, header, next_offset):
                 return
             yield header
