@@ -37,6 +37,7 @@ logger = logging.getLogger(__name__)
 
 WAIT_SECONDS = 60.0
 LOOK_SECONDS = 0.05
+CHECK_SECONDS = 1.0
 PROJECTS = ("global",)
 
 
@@ -88,7 +89,7 @@ class ControlPlane:
             pass
 
     def check_log(self) -> None:
-        self.admin.brokers()
+        self.admin.brokers(CHECK_SECONDS)
 
     @asynccontextmanager
     async def _lifespan(self, _app: FastAPI) -> AsyncIterator[None]:

@@ -12,7 +12,7 @@ from grnry.log.records import LogAway
 
 logger = logging.getLogger(__name__)
 
-SECONDS = 10.0
+SECONDS = 5.0
 
 _AWAY_CODES = frozenset(
     {
@@ -33,10 +33,10 @@ class Admin:
             logger=logger,
         )
 
-    def brokers(self) -> int:
+    def brokers(self, seconds: float = SECONDS) -> int:
         """How many brokers there are; raises where none answers."""
         try:
-            return len(self._client.list_topics(timeout=SECONDS).brokers)
+            return len(self._client.list_topics(timeout=seconds).brokers)
         except KafkaException as error:
             raise LogAway(str(error.args[0].str())) from error
 
