@@ -35,7 +35,7 @@ def test_trouble_is_said_at_once_before_it_runs_and_late_afterwards(
 
 def test_trouble_counts_from_its_first_time(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr(status.time, "monotonic", lambda: now)
+    monkeypatch.setattr("grnry.sinks.status.time.monotonic", lambda: now)
     made = running()
     made.trouble("database", "first")
     now += 9.9

@@ -7,6 +7,9 @@ from grnry.database.queries import load
 from grnry.sinks.batch import DeadLetter
 from grnry.sinks.target import Connection
 
+_LATEST = 9_000_000_000_000_000
+"""Milliseconds since 1970; PostgreSQL's calendar ends soon after."""
+
 
 def add(connection: Connection, deployment: str, letters: Sequence[DeadLetter]) -> None:
     if letters:
@@ -23,7 +26,7 @@ def _row(deployment: str, letter: DeadLetter) -> dict[str, Any]:
         "topic": record.topic(),
         "partition": record.partition(),
         "record_offset": record.offset(),
-        "record_time": record.timestamp()[1],
+        "record_time": time if 0 <= (time := record.timestamp()[1]) < _LATEST else None,
         "key": record.key(),
         "payload": record.value(),
         "header_names": [name.replace("\0", "\ufffd") for name, _ in headers],

@@ -13,14 +13,17 @@ import psycopg
 
 from grnry.sinks.batch import Batch, DeadLetter
 from grnry.sinks.target import Connection, Target
-from grnry.sinks.verdict import Verdict, verdict_of
+from grnry.sinks.verdict import NoRowFits, Verdict, verdict_of
 
 _LINE = re.compile(r"COPY \S+, line (\d+)")
 
 
 def store_narrowed(connection: Connection, target: Target, batch: Batch) -> list[DeadLetter]:
     """Store every line that can be; answers the records that cannot. Other errors pass through."""
-    return list(_narrow(connection, target, batch))
+    bad = list(_narrow(connection, target, batch))
+    if bad and len(bad) == len(batch.lines):
+        _expect_that_a_sample_fits(connection, target)
+    return bad
 
 
 def _narrow(connection: Connection, target: Target, batch: Batch) -> Iterator[DeadLetter]:
@@ -45,10 +48,21 @@ def _try(connection: Connection, target: Target, lines: list[bytes]) -> psycopg.
     except psycopg.Error as error:
         if verdict_of(error) is not Verdict.RECORDS:
             raise
-        # Proves that it is the record and not the server that fails.
+        # Fails where the server does.
         connection.execute("select 1")
         return error
     return None
+
+
+def _expect_that_a_sample_fits(connection: Connection, target: Target) -> None:
+    """A table that takes nothing at all is no reason to give records up."""
+    try:
+        with connection.transaction(force_rollback=True):
+            target.store_carefully(connection, [target.sample()])
+    except psycopg.Error as error:
+        if verdict_of(error) is not Verdict.RECORDS:
+            raise
+        raise NoRowFits(_reason(error)) from error
 
 
 def _good_lines(error: psycopg.Error, size: int) -> int:

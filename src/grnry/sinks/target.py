@@ -22,6 +22,10 @@ class Target(Protocol):
         """What is stored for a record; raises Unstorable where nothing can be."""
         ...
 
+    def sample(self) -> bytes:
+        """A line that fits where any does; it is tried, and never kept."""
+        ...
+
     def check(self, connection: Connection) -> None:
         """Before the first write: raises StartError where the table is not what we write to."""
         ...

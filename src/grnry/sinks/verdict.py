@@ -17,6 +17,10 @@ class Verdict(Enum):
     RECORDS = "some record is bad: find it"
 
 
+class NoRowFits(psycopg.Error):
+    """Not even a sample can be stored: it is the table, and not the records."""
+
+
 # Rolled back by the server for reasons of the moment: serialization, deadlock, locks, limits.
 _PASSING_CLASSES = ("40", "55")
 # Undefined or renamed tables and columns, missing rights, a read-only server, a full WAL.
@@ -24,6 +28,8 @@ _TABLE_CLASSES = ("42", "25", "0A", "3F", "3D")
 
 
 def verdict_of(error: psycopg.Error) -> Verdict:
+    if isinstance(error, NoRowFits):
+        return Verdict.TABLE
     state = error.sqlstate or ""
     if is_away(error):
         return Verdict.AWAY
