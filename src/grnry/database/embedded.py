@@ -103,10 +103,10 @@ class EmbeddedPostgres:
     def make(self) -> None:
         """Make the cluster and its roles, where that is not done yet. Safe to interrupt."""
         self.clear()
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._hand_over()
         if not self.is_made:
             shutil.rmtree(self.cluster, ignore_errors=True)
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._allow_nobody()
             self._run("initdb", *_INITDB, "-D", str(self.cluster))
             roles = _ROLES.format(
                 platform=PLATFORM_ROLE,
@@ -120,11 +120,30 @@ class EmbeddedPostgres:
             (self.folder / "made").touch()
         self._configure()
 
-    def _allow_nobody(self) -> None:
-        """Hand the folder to `nobody` where that is who the server has to run as."""
-        if os.geteuid() == 0 and not unprivileged.can_enter_namespace():
-            shutil.chown(self.folder, "nobody")
-            shutil.chown(self.sockets, "nobody")
+    def _hand_over(self) -> None:
+        """Where we are root, the folder belongs to whom the server runs as: to us, or `nobody`."""
+        if os.geteuid() != 0:
+            return
+        is_ours = unprivileged.can_enter_namespace()
+        if not is_ours:
+            self._check_reach_of_nobody()
+        owner = 0 if is_ours else unprivileged.ids_of_nobody()[0]
+        for folder in (self.folder, self.sockets):
+            if folder.stat().st_uid != owner:
+                for path in (folder, *folder.rglob("*")):
+                    os.chown(path, owner, -1, follow_symlinks=False)
+
+    def _check_reach_of_nobody(self) -> None:
+        # To be entered, not to be listed: all that lies in it is for its owners only.
+        data = self.folder.parent
+        data.chmod(data.stat().st_mode | 0o011)
+        for path in (data, programs()):
+            if not unprivileged.can_nobody_enter(path):
+                raise StartError(
+                    f"PostgreSQL does not run as root, and here neither user namespaces are allowed"
+                    f" nor can the user 'nobody' enter {path}. Run Granary as a user who is not"
+                    " root, or keep the checkout and the data folder where every user may enter."
+                )
 
     def _configure(self) -> None:
         sockets = _quoted(self.sockets) if self._uses_socket else "''"

@@ -33,11 +33,16 @@ def enter_namespace(libc: ctypes.CDLL) -> bool:
     return os.geteuid() == INSIDE
 
 
-def become_nobody() -> None:
+def ids_of_nobody() -> tuple[int, int]:
     nobody = pwd.getpwnam("nobody")
+    return nobody.pw_uid, nobody.pw_gid
+
+
+def become_nobody() -> None:
+    user, group = ids_of_nobody()
     os.setgroups([])
-    os.setgid(nobody.pw_gid)
-    os.setuid(nobody.pw_uid)
+    os.setgid(group)
+    os.setuid(user)
 
 
 def can_enter_namespace() -> bool:
@@ -45,6 +50,19 @@ def can_enter_namespace() -> bool:
     child = os.fork()
     if child == 0:
         os._exit(0 if enter_namespace(ctypes.CDLL(None, use_errno=True)) else 1)
+    return os.waitpid(child, 0)[1] == 0
+
+
+def can_nobody_enter(folder: Path) -> bool:
+    """Tried in a child as well. In some containers, nobody can become `nobody`."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            become_nobody()
+            code = 0 if os.access(folder, os.X_OK) else 1
+        finally:
+            os._exit(code)
     return os.waitpid(child, 0)[1] == 0
 
 
