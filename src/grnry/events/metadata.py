@@ -1,5 +1,6 @@
 """Metadata: an event type's expressions make the headers of an event. Pure."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -49,30 +50,39 @@ class MetadataExtractor:
         """What is written for a payload; its bytes stay as they are."""
         try:
             parsed = msgspec.json.decode(payload)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise Rejected(f"it is not JSON: {error}") from error
+        except RecursionError:
+            raise Rejected("it is nested too deeply") from None
         correlation_id = _id("correlationIdExpression", self.correlation_id, parsed, headers)
         event_id = _id("eventIdExpression", self.event_id, parsed, headers)
         made = [
-            ("grnry-correlation-id", correlation_id),
-            ("grnry-event-id", event_id),
+            ("grnry-correlation-id", _header(correlation_id)),
+            ("grnry-event-id", _header(event_id)),
             *self.constant_headers,
             ("grnry-event-timestamp", self._time(parsed, headers)),
         ]
-        if self.deletion is not None and _value(
-            "deletionExpression", self.deletion, parsed, headers
-        ):
+        if self._is_deletion(parsed, headers):
             made.append(("grnry-deletion-flag", b"true"))
         return Outgoing(correlation_id, payload, made)
+
+    def _is_deletion(self, payload: Any, headers: Mapping[str, str]) -> bool:
+        if self.deletion is None:
+            return False
+        value = _value("deletionExpression", self.deletion, payload, headers)
+        return value is True or (isinstance(value, str) and value.strip().lower() == "true")
 
     def _time(self, payload: Any, headers: Mapping[str, str]) -> bytes:
         value = _value("timestampExpression", self.timestamp, payload, headers)
         try:
-            return b"%d" % int(value)
+            number = None if isinstance(value, bool) else int(value)
         except (TypeError, ValueError, OverflowError):
+            number = None
+        if number is None or not -(2**63) <= number < 2**63:
             raise Rejected(
                 f"timestampExpression gives {_short(value)}, which is not a number of milliseconds"
-            ) from None
+            )
+        return b"%d" % number
 
 
 def _value(name: str, expression: Expression, payload: Any, headers: Mapping[str, str]) -> Any:
@@ -88,12 +98,21 @@ def _id(name: str, expression: Expression, payload: Any, headers: Mapping[str, s
     if isinstance(value, bool) or not isinstance(value, str | int | float) or value == "":
         raise Rejected(f"{name} gives {_short(value)}, which is no id")
     text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    if isinstance(value, float) and not math.isfinite(value):
+        raise Rejected(f"{name} gives {_short(value)}, which is no id")
+    if "\0" in text:
+        raise Rejected(f"{name} gives an id with the character U+0000")
     if len(text) > LONGEST_ID:
         raise Rejected(f"{name} gives an id of more than {LONGEST_ID} characters")
     try:
         return text.encode()
     except UnicodeEncodeError:
         raise Rejected(f"{name} gives an id with half a surrogate pair") from None
+
+
+def _header(value: bytes) -> bytes:
+    """A value that begins with a quote is quoted, as readers take it for quoted."""
+    return msgspec.json.encode(value.decode()) if value.startswith(b'"') else value
 
 
 def _short(value: Any) -> str:

@@ -4,7 +4,6 @@ Each event's bytes are cut out as they are, so that the order of keys and intege
 survive.
 """
 
-import gzip
 import zlib
 
 import msgspec
@@ -14,6 +13,7 @@ from grnry.errors import BadInput
 _RAWS = msgspec.json.Decoder(list[msgspec.Raw])
 _ANY = msgspec.json.Decoder(msgspec.Raw)
 
+MOST_STREAMS = 100
 NDJSON_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonlines")
 
 
@@ -27,16 +27,21 @@ def unpack(body: bytes, encoding: str, most: int) -> bytes:
         return body
     if encoding not in ("gzip", "x-gzip"):
         raise BadInput.of("Content-Encoding", f"must be 'gzip' but is '{encoding}'", "Header")
-    unzip = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-    try:
-        data = unzip.decompress(body, most + 1)
-    except (zlib.error, gzip.BadGzipFile) as error:
-        raise BadInput.of("body", f"is not gzip: {error}") from error
-    if len(data) > most:
-        raise TooLarge
-    if not unzip.eof:
-        raise BadInput.of("body", "is cut off: the gzip stream has no end")
-    return data
+    data, rest = b"", body
+    for _ in range(MOST_STREAMS):  # a file may be several, one after the other
+        unzip = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+        try:
+            data += unzip.decompress(rest, most + 1 - len(data))
+        except zlib.error as error:
+            raise BadInput.of("body", f"is not gzip: {error}") from error
+        if len(data) > most:
+            raise TooLarge
+        if not unzip.eof:
+            raise BadInput.of("body", "is cut off: the gzip stream has no end")
+        rest = unzip.unused_data
+        if not rest:
+            return data
+    raise BadInput.of("body", f"has more than {MOST_STREAMS} gzip streams")
 
 
 def split(body: bytes, content_type: str) -> list[bytes]:
@@ -50,9 +55,20 @@ def split(body: bytes, content_type: str) -> list[bytes]:
     try:
         return _whole(text)
     except msgspec.DecodeError as error:
-        if b"\n" in text and text.startswith(b"{"):
+        if _is_json(text.partition(b"\n")[0]):
             return _lines(text)
         raise BadInput.of("body", f"is not JSON: {error}") from error
+    except RecursionError:
+        raise BadInput.of("body", "is nested too deeply") from None
+
+
+def _is_json(text: bytes) -> bool:
+    """Whether the first line is an event of its own, so that the others are meant to be as well."""
+    try:
+        _ANY.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True
 
 
 def _whole(text: bytes) -> list[bytes]:
