@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from grnry import __version__
-from grnry.cli import event_types, events, identity, persisters, processes
+from grnry.cli import broker, event_types, events, identity, persisters, processes
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -42,6 +42,6 @@ app.command(rich_help_panel=DATA)(events.send)
 app.command(rich_help_panel=DATA)(events.sql)
 app.command(rich_help_panel=DATA)(identity.token)
 app.command(rich_help_panel=ALONE)(processes.api)
-app.command(rich_help_panel=ALONE)(processes.broker)
+app.add_typer(broker.app, name="broker", rich_help_panel=ALONE)
 app.command(rich_help_panel=ALONE)(processes.reconciler)
 app.command(rich_help_panel=ALONE)(processes.run)

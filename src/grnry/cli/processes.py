@@ -104,18 +104,6 @@ def api(
 
 
 @command
-def broker(
-    data: Annotated[Path, typer.Option(help="Folder of the log.")] = Path(".grnry/log"),
-    listen: Annotated[str, typer.Option(help="Host and port.")] = "127.0.0.1:9092",
-    fsync: Annotated[
-        str, typer.Option(help="`always`: before each acknowledgement; `interval`: every second.")
-    ] = "always",
-) -> None:
-    """Run the embedded log alone."""
-    _alone("broker", "--data", str(data), "--listen", listen, "--fsync", fsync)
-
-
-@command
 def reconciler(
     health: Annotated[Path | None, typer.Option(help="Unix socket to answer probes on.")] = None,
 ) -> None:
