@@ -63,6 +63,10 @@ class Seen:
     retrying: bool = False
     generation: int = 0
 
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> "Seen":
+        return cls(State(row["state"]), row["message"], row["retrying"], row["observed_generation"])
+
 
 class Action(StrEnum):
     """What has to be done about a deployment."""

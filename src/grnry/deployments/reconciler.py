@@ -64,7 +64,6 @@ class Reconciler:
             self.is_leader = bool(row and row["is_ours"])
             if self.is_leader:
                 self._connection.execute(self._queries.listen)
-                self._noted.clear()
                 self._refreshed = 0.0
         return self.is_leader
 
@@ -102,8 +101,11 @@ class Reconciler:
         assert self._connection is not None
         rows = self._connection.execute(self._queries.wanted).fetchall()
         self._wanted = {row["name"]: Deployment.from_row(row) for row in rows}
-        for name in self._noted.keys() - self._wanted.keys():
-            del self._noted[name]
+        # As it stands there, and not as we left it: a wish changes the state as well.
+        self._noted = {row["name"]: Seen.from_row(row) for row in rows}
+        for name in self._back_offs.keys() - {n for n, w in self._wanted.items() if w.is_wanted}:
+            del self._back_offs[name]
+            self._deaths.pop(name, None)
 
     def _act(self, name: str, observed: Observation | None, now: float) -> None:
         wanted = self._wanted.get(name)

@@ -37,7 +37,9 @@ where name = %(name)s;
 delete from grnry.deployments where name = %(name)s;
 
 -- name: wanted
-select name, command, environment, desired, generation from grnry.deployments;
+select name, command, environment, desired, generation,
+  state, message, retrying, observed_generation
+from grnry.deployments;
 
 -- name: observe
 update grnry.deployments

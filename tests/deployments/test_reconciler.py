@@ -1,0 +1,216 @@
+"""The reconciler on a real database, with real workers."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.conftest import wait_for
+from tests.deployments.workers import entry
+
+from grnry.database.pool import Database
+from grnry.deployments import processes as processes_module
+from grnry.deployments import reconciler as module
+from grnry.deployments import service
+from grnry.deployments.model import State
+from grnry.deployments.processes import Processes
+from grnry.deployments.reconciler import Reconciler
+from grnry.deployments.service import Condition
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+
+
+class World:
+    """A reconciler that steps when asked, and users who wish."""
+
+    def __init__(self, database: Database, url: str, logs: Path) -> None:
+        self._database = database
+        self._url = url
+        self.processes = Processes(entry, logs)
+        self.reconciler = Reconciler(url, self.processes)
+        assert self.reconciler.connect()
+
+    def wish(self, wish: Callable[..., None], name: str = "a") -> None:
+        with self._database.transaction() as transaction:
+            wish(transaction, name)
+
+    def save(self, *words: str, name: str = "a") -> None:
+        with self._database.transaction() as transaction:
+            service.save(transaction, name, words, {})
+
+    def condition(self, name: str = "a") -> Condition | None:
+        with self._database.transaction() as transaction:
+            return service.condition(transaction, name)
+
+    def step(self) -> None:
+        self.reconciler.notified()
+        self.reconciler.step()
+
+    def until(self, state: State, name: str = "a") -> Condition:
+        def is_so() -> bool:
+            self.step()
+            found = self.condition(name)
+            return found is not None and found.state is state
+
+        wait_for(is_so, what=f"{state}, but it is {self.condition(name)}")
+        found = self.condition(name)
+        assert found
+        return found
+
+    def pid(self, name: str = "a") -> int:
+        return self.processes._workers[name].pid
+
+
+@pytest.fixture
+def world(
+    database: Database, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[World]:
+    monkeypatch.setattr("grnry.deployments.model.FIRST_BACK_OFF", 0.2)
+    made = World(database, database_url, tmp_path)
+    yield made
+    monkeypatch.setattr(processes_module, "STOP_SECONDS", 0.0)
+    made.processes.stop_all()
+    made.reconciler.disconnect()
+
+
+def test_what_is_wanted_runs_and_stops(world: World) -> None:
+    world.save("run")
+    assert world.condition() == Condition(State.STOPPED)
+    world.step()
+    assert world.processes.poll() == {}
+    world.wish(service.start)
+    assert world.condition() == Condition(State.DEPLOYING)
+    assert world.until(State.RUNNING) == Condition(State.RUNNING)
+    world.wish(service.stop)
+    assert world.condition() == Condition(State.STOPPING)
+    assert world.until(State.STOPPED) == Condition(State.STOPPED)
+    assert world.processes.poll() == {}
+
+
+def test_a_wish_that_is_so_already_changes_nothing(world: World) -> None:
+    world.save("run")
+    world.wish(service.stop)
+    assert world.condition() == Condition(State.STOPPED)
+    world.wish(service.start)
+    world.until(State.RUNNING)
+    pid = world.pid()
+    world.wish(service.start)
+    world.step()
+    assert (world.condition(), world.pid()) == (Condition(State.RUNNING), pid)
+
+
+@pytest.mark.parametrize("is_wanted", [True, False])
+def test_wishes_that_cancel_each_other_out_leave_the_state_true(
+    world: World, *, is_wanted: bool
+) -> None:
+    """Nothing is different for the reconciler, but the wishes changed what users read."""
+    world.save("run")
+    first, second = service.start, service.stop
+    if is_wanted:
+        world.wish(service.start)
+        world.until(State.RUNNING)
+        first, second = service.stop, service.start
+    else:
+        world.step()
+    world.wish(first)
+    world.wish(second)
+    world.until(State.RUNNING if is_wanted else State.STOPPED)
+
+
+def test_who_dies_has_failed_and_is_started_again(world: World) -> None:
+    world.save("run")
+    world.wish(service.start)
+    world.until(State.RUNNING)
+    pid = world.pid()
+    os.kill(pid, signal.SIGKILL)
+    failed = world.until(State.FAILED)
+    assert failed == Condition(State.FAILED, "signal 9 ended it", retrying=True)
+    assert world.until(State.RUNNING) == Condition(State.RUNNING)
+    assert world.pid() != pid
+
+
+def test_who_dies_again_and_again_waits_longer_each_time(world: World) -> None:
+    world.save("fail")
+    world.wish(service.start)
+    said = world.until(State.FAILED)
+    assert (said.message, said.retrying) == ("it ended with exit code 1: no such table", True)
+    pauses = set()
+
+    def grew() -> bool:
+        world.step()
+        pauses.add(world.reconciler._back_offs["a"].pause)
+        return len(pauses) == 3
+
+    wait_for(grew, what="three pauses")
+    assert sorted(pauses) == [0.2, 0.4, 0.8]
+
+
+def test_a_stop_forgets_the_failures(world: World) -> None:
+    world.save("fail")
+    world.wish(service.start)
+    world.until(State.FAILED)
+    world.reconciler._back_offs["a"].until += 1000
+    world.wish(service.stop)
+    assert world.until(State.STOPPED) == Condition(State.STOPPED)
+    world.save("run")
+    world.wish(service.start)
+    world.until(State.RUNNING)
+
+
+def test_what_is_deleted_stops(world: World) -> None:
+    world.save("run")
+    world.wish(service.start)
+    world.until(State.RUNNING)
+    world.wish(service.delete)
+    assert world.condition() is None
+
+    def is_gone() -> bool:
+        world.step()
+        return not world.processes.poll()
+
+    wait_for(is_gone, what="nothing runs")
+
+
+def test_a_changed_command_is_outdated_until_the_next_start(world: World) -> None:
+    world.save("run")
+    world.wish(service.start)
+    world.until(State.RUNNING)
+    world.save("run", "more")
+    assert world.condition() == Condition(State.RUNNING, is_outdated=True)
+    world.wish(service.stop)
+    world.until(State.STOPPED)
+    world.wish(service.start)
+    assert world.until(State.RUNNING) == Condition(State.RUNNING)
+
+
+def test_only_one_reconciles_and_another_takes_over(
+    world: World, database_url: str, tmp_path: Path
+) -> None:
+    second = Reconciler(database_url, Processes(entry, tmp_path))
+    assert not second.connect()
+    world.reconciler.disconnect()
+    wait_for(second.connect, what="the other one reconciles")
+    second.disconnect()
+
+
+def test_a_state_that_nobody_observes_is_not_told_as_if_somebody_did(world: World) -> None:
+    world.save("run")
+    world.wish(service.start)
+    world.until(State.RUNNING)
+    world.reconciler.disconnect()
+
+    def is_unobserved() -> bool:
+        found = world.condition()
+        return found == Condition(State.FAILED, "nobody watches it at the moment", retrying=True)
+
+    wait_for(is_unobserved, what="it is not observed")
+    wait_for(world.reconciler.connect, what="it is connected again")
+    assert world.until(State.RUNNING) == Condition(State.RUNNING)
+
+
+def test_it_looks_again_without_being_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "REFRESH_SECONDS", 0.0)
+    world.save("run")
+    world.reconciler.step()
+    assert "a" in world.reconciler._wanted
