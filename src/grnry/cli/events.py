@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from grnry.cli.options import AsJson, Data, EventTypeName, Project, command
-from grnry.cli.output import print_json, print_table
+from grnry.cli.output import print_json, print_json_rows, print_table
 
 
 @command
@@ -72,12 +72,14 @@ def sql(
         return
     if not statement.strip():
         raise CallFailed('Give a statement, such as: grnry sql "select 1". Or --url for psql.')
+    for name in [name for name in os.environ if name.startswith("PG")]:
+        del os.environ[name]  # they say how to connect to another database, such as PGSSLMODE
     try:
         answer = query(address, statement)
     except NotUnderstood as error:
         raise CallFailed(str(error)) from error
     if as_json:
-        print_json([dict(zip(answer.columns, row, strict=True)) for row in answer.rows])
+        print_json_rows(answer.columns, answer.rows)
     elif answer.columns:
         print_table(answer.columns, answer.rows)
         print(f"({len(answer.rows)} {'row' if len(answer.rows) == 1 else 'rows'})")

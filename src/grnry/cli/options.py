@@ -1,5 +1,7 @@
 """Options that several commands share, and how commands end."""
 
+import errno
+import os
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -30,12 +32,19 @@ def command(run: Callable[P, None]) -> Callable[P, None]:
 
         try:
             run(*args, **kwargs)
+            if sys.stdout:
+                sys.stdout.flush()
         except (CallFailed, GranaryError) as error:
             said = error.message if isinstance(error, GranaryError) else str(error)
             print(said, file=sys.stderr)
             raise typer.Exit(1) from error
-        except BrokenPipeError:
-            sys.stderr.close()
-            raise typer.Exit(1) from None
+        except OSError as error:
+            if error.errno not in (errno.EPIPE, errno.ENOSPC):
+                raise
+            # Else what is still in the buffer is written, in vain, once more at the end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            if error.errno == errno.ENOSPC:
+                print("The output cannot be written: no space is left.", file=sys.stderr)
+            raise typer.Exit(1) from error
 
     return guarded

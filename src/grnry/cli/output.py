@@ -9,6 +9,15 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, ensure_ascii=False, indent=2))
 
 
+def print_json_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """An array of objects, one a line, each made when it is printed: there may be many."""
+    print("[", end="")
+    for index, row in enumerate(rows):
+        line = json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False)
+        print(",\n " if index else "\n ", line, sep="", end="")
+    print("\n]" if rows else "]")
+
+
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Columns as wide as their widest cell, no frames, so that it can be cut and searched."""
     cells = [[_cell(value) for value in row] for row in rows]
