@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -44,17 +43,16 @@ def _detach() -> None:
         nothing = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nothing, 0)
         os.dup2(writing, 1)
-        os.dup2(writing, 2)
         os.close(writing)
         return
     os.close(writing)
+    signal.signal(signal.SIGINT, lambda *_: os.kill(child, signal.SIGINT))
     with os.fdopen(reading, "rb") as said:
-        for line in said:
-            sys.stdout.buffer.write(line)
-            sys.stdout.flush()
-    ended, status = os.waitpid(child, os.WNOHANG)
-    code = os.waitstatus_to_exitcode(status) if ended else 0
-    os._exit(code)
+        text = said.read()
+    if not text:  # it ends without having been ready, and has said why
+        os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) or 1)
+    os.write(1, text)
+    os._exit(0)
 
 
 @command
@@ -64,7 +62,14 @@ def stop(data: Data = None) -> None:
     from grnry.household.folder import start_of
 
     running = Place.of(data).running()
-    os.kill(running.pid, signal.SIGTERM)
+    try:
+        os.kill(running.pid, signal.SIGTERM)
+    except ProcessLookupError:
+        pass
+    except PermissionError as error:
+        raise CallFailed(
+            f"Process {running.pid} is another user's: stop it as that one."
+        ) from error
     deadline = time.monotonic() + STOP_SECONDS
     while start_of(running.pid) == running.started:
         if time.monotonic() > deadline:
