@@ -33,6 +33,8 @@ def run(what: str, *command: str | Path, env: dict[str, str] | None = None) -> N
 
 def is_current(*, dev: bool) -> bool:
     stamp = STAMPS[dev]
+    if not (VENV / "bin" / "python").exists():  # the Python that it was made from is gone
+        return False
     return stamp.exists() and stamp.read_bytes() == LOCK.read_bytes()
 
 
@@ -67,7 +69,9 @@ def install(*, dev: bool) -> None:
     group = ["--all-groups"] if dev else ["--no-dev"]
     sync = ["sync", "--locked", "--no-install-project", "--compile-bytecode", *group]
     run("installing the packages of uv.lock", uv, "--directory", ROOT, *sync, env=env)
-    site = sysconfig.get_path("purelib", vars={"base": str(VENV), "platbase": str(VENV)})
+    # The scheme by its name, as Debian's Python has another for what lies outside of environments.
+    places = {"base": str(VENV), "platbase": str(VENV)}
+    site = sysconfig.get_path("purelib", scheme="venv", vars=places)
     (Path(site) / "grnry-checkout.pth").write_text(os.path.relpath(ROOT / "src", site) + "\n")
     if not dev:
         STAMPS[True].unlink(missing_ok=True)
