@@ -133,8 +133,9 @@ def test_who_dies_has_failed_and_is_started_again(world: World) -> None:
 def test_who_dies_again_and_again_waits_longer_each_time(world: World) -> None:
     world.save("fail")
     world.wish(service.start)
-    said = world.until(State.FAILED)
-    assert (said.message, said.retrying) == ("it ended with exit code 1: no such table", True)
+    ended = "it ended with exit code 1: no such table"
+    wait_for(lambda: world.until(State.FAILED).message == ended, what="it has ended")
+    assert world.condition() == Condition(State.FAILED, ended, retrying=True)
     pauses = set()
 
     def grew() -> bool:
