@@ -1,5 +1,6 @@
 """Record batches as a producer would send them, small and plain."""
 
+import gzip
 import struct
 
 import crc32c
@@ -17,13 +18,31 @@ def batch(
 ) -> bytes:
     """Values as one uncompressed batch; a record each, a millisecond apart."""
     body = b"".join(_record(number, value) for number, value in enumerate(values))
-    count = len(values)
+    return _batch(body, len(values), time, producer, attributes)
+
+
+def _batch(
+    body: bytes, count: int, time: int, producer: tuple[int, int, int], attributes: int
+) -> bytes:
     covered = struct.pack(
         ">hiqqqhii", attributes, count - 1, time, time + count - 1, *producer, count
     )
     covered += body
     head = struct.pack(">qiibI", 0, len(covered) + 9, -1, 2, crc32c.crc32c(covered))
     return head + covered
+
+
+def keyed(
+    *records: tuple[bytes | None, bytes | None],
+    time: int = 1000,
+    producer: tuple[int, int, int] = (NO_PRODUCER, -1, -1),
+    codec: int = 0,
+) -> bytes:
+    """Keys and values as one batch, a record each, a millisecond apart; codec 1 is gzip."""
+    body = b"".join(_record(number, value, key) for number, (key, value) in enumerate(records))
+    if codec == 1:
+        body = gzip.compress(body)
+    return _batch(body, len(records), time, producer, codec)
 
 
 def checked(*batches: bytes) -> tuple[memoryview, list[Header]]:
@@ -41,10 +60,14 @@ def headers_of(data: bytes) -> list[Header]:
     return headers
 
 
-def _record(number: int, value: bytes) -> bytes:
-    content = b"\0" + _varint(number) + _varint(number) + _varint(-1) + _varint(len(value))
-    content += value + _varint(0)
+def _record(number: int, value: bytes | None, key: bytes | None = None) -> bytes:
+    content = b"\0" + _varint(number) + _varint(number) + _field(key) + _field(value)
+    content += _varint(0)
     return _varint(len(content)) + content
+
+
+def _field(content: bytes | None) -> bytes:
+    return _varint(-1) if content is None else _varint(len(content)) + content
 
 
 def _varint(value: int) -> bytes:

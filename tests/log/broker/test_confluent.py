@@ -230,8 +230,8 @@ def test_topic_ids_differ_for_topics_of_one_name(broker: RunningBroker) -> None:
     assert topic_id() != first
 
 
-def test_compaction_is_refused(broker: RunningBroker) -> None:
-    topic = NewTopic("t", 1, 1, config={"cleanup.policy": "compact"})
+def test_settings_that_are_not_there_are_refused(broker: RunningBroker) -> None:
+    topic = NewTopic("t", 1, 1, config={"cleanup.policy": "shred"})
     assert _error_code(broker.admin.create_topics([topic])["t"]) == 40
     unknown = NewTopic("t", 1, 1, config={"no.such.setting": "1"})
     assert _error_code(broker.admin.create_topics([unknown])["t"]) == 40

@@ -226,8 +226,11 @@ def test_an_index_is_saved_and_a_damaged_one_is_not_used(tmp_path: Path) -> None
 
 def test_settings_are_checked() -> None:
     assert check({"retention.ms": "5", "cleanup.policy": "delete"})["retention.ms"] == "5"
+    assert check({"cleanup.policy": "compact,delete"}) == {"cleanup.policy": "compact,delete"}
     for name, value in (
-        ("cleanup.policy", "compact"),
+        ("cleanup.policy", "shred"),
+        ("cleanup.policy", "compact,shred"),
+        ("cleanup.policy", ""),
         ("retention.ms", "-2"),
         ("retention.ms", "soon"),
         ("unknown", "1"),

@@ -43,10 +43,10 @@ def _look_at_identity(path: Path, counts: Counts) -> None:
 def _look_at_topic(topic: Path, counts: Counts) -> int:
     """How many partitions have been written."""
     path = topic / "topic.json"
-    policy, most = "", None
+    most = None
     try:
         content = json.loads(path.read_bytes())
-        policy, most = content["config"].get("cleanup.policy", ""), int(content["partitions"])
+        most = int(content["partitions"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         remedy = "Restore it from a backup, or move the folder away to go on without the topic."
         what = f"it can't be read ({error})"
@@ -56,7 +56,7 @@ def _look_at_topic(topic: Path, counts: Counts) -> int:
         if most is not None and int(one.name) >= most:
             what = f"the topic has {most} partitions only"
             counts.findings.append(Finding("note", one, what, remedy="The folder is not used."))
-        look_at_partition(one, counts, is_compacted="compact" in policy)
+        look_at_partition(one, counts)
     return len(written)
 
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from grnry.log.broker.protocol.batches import COMPRESSION, Header
 from grnry.log.broker.storage import scan, state
+from grnry.log.broker.storage.compaction import CLEANED_FILE
 from grnry.log.broker.storage.files import OpenFile, read_if_there
 from grnry.log.broker.storage.index import Index
 from grnry.log.broker.storage.partition import START_FILE
@@ -40,9 +41,10 @@ def codec_of(header: Header) -> str:
     return CODECS[number] if number < len(CODECS) else f"codec {number}"
 
 
-def look_at_partition(folder: Path, counts: Counts, *, is_compacted: bool) -> int:
+def look_at_partition(folder: Path, counts: Counts) -> int:
     """Adds what is found to the counts; gives the offset after the last sound batch."""
     files = segments(folder)
+    is_compacted = (folder / CLEANED_FILE).exists()
     next_offset = 0
     for number, path in enumerate(files):
         following = int(files[number + 1].stem) if number + 1 < len(files) else None

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from .batches import COMPRESSION, HEADER_SIZE, LOG_APPEND_TIME, header_at
 
-_PLAIN, _GZIP = 0, 1
+PLAIN, GZIP = 0, 1
 _MAX_UNPACKED = 64 << 20
 
 
@@ -20,8 +20,8 @@ def first_since(batch: memoryview, timestamp: int) -> tuple[int, int] | None:
         return None
     if header.attributes & LOG_APPEND_TIME:
         return header.base_offset, header.max_timestamp
-    body = _unpacked(batch, header.attributes & COMPRESSION)
-    if body is None or header.base_timestamp >= timestamp:
+    body = unpacked(batch, header.attributes & COMPRESSION)
+    if body is None:
         return header.base_offset, max(header.base_timestamp, timestamp)
     for offset_delta, time_delta in _deltas(body, header.record_count):
         if header.base_timestamp + time_delta >= timestamp:
@@ -29,11 +29,12 @@ def first_since(batch: memoryview, timestamp: int) -> tuple[int, int] | None:
     return header.base_offset, header.max_timestamp
 
 
-def _unpacked(batch: memoryview, compression: int) -> memoryview | None:
+def unpacked(batch: memoryview, compression: int) -> memoryview | None:
+    """The records of a batch; None where they are packed in a way that can't be undone here."""
     body = batch[HEADER_SIZE:]
-    if compression == _PLAIN:
+    if compression == PLAIN:
         return body
-    if compression != _GZIP:
+    if compression != GZIP:
         return None
     unzip = zlib.decompressobj(zlib.MAX_WBITS | 16)
     try:
@@ -48,16 +49,16 @@ def _deltas(body: memoryview, count: int) -> Iterator[tuple[int, int]]:
     position = 0
     try:
         for _ in range(count):
-            length, start = _varint(body, position)
-            time_delta, at = _varint(body, start + 1)
-            offset_delta, _ = _varint(body, at)
+            length, start = varint(body, position)
+            time_delta, at = varint(body, start + 1)
+            offset_delta, _ = varint(body, at)
             yield offset_delta, time_delta
             position = start + length
     except IndexError:
         return
 
 
-def _varint(data: memoryview, position: int) -> tuple[int, int]:
+def varint(data: memoryview, position: int) -> tuple[int, int]:
     shift = value = 0
     while True:
         byte = data[position]

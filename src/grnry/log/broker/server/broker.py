@@ -16,6 +16,7 @@ from grnry.log.broker.storage.topics import Topic
 
 from .answers import After, Answer, Handler, Later, Pieces, Request
 from .cluster import ClusterHandlers, too_new
+from .compaction import Compactor
 from .connection import Connection, Slot
 from .durability import Durability
 from .fetch import FetchHandler
@@ -50,6 +51,7 @@ class Broker:
         self._loop = asyncio.get_running_loop()
         self._groups = Groups(settings.groups, store.group_offsets)
         self._offsets = GroupOffsetHandlers(store, self._groups, self.durability)
+        self._compactor = Compactor(store)
         self._handlers = self._all_handlers(port)
 
     def _all_handlers(self, port: int) -> dict[int, Handler]:
@@ -170,6 +172,8 @@ class Broker:
             for number in topic.written():
                 self._expire(topic, number, now)
                 await asyncio.sleep(0)
+                if topic.config.compacts:
+                    await self._compactor.compact(topic, number)
                 if topic.name not in self._store.topics:
                     break
         self._offsets.expire(self._settings.offsets_retention_ms)

@@ -36,8 +36,14 @@ DEFINITIONS: dict[str, Definition] = {
     "cleanup.policy": Definition(
         _LIST,
         lambda _: "delete",
-        allowed=("delete",),
-        documentation="Old records are deleted; compaction is not there yet.",
+        allowed=("delete", "compact"),
+        documentation="Old records are deleted, or of each key the last record is kept, or both.",
+    ),
+    "delete.retention.ms": Definition(
+        _LONG,
+        lambda _: str(24 * 3600 * 1000),
+        lowest=0,
+        documentation="How long compaction keeps records without a value, which delete a key.",
     ),
     "retention.ms": Definition(
         _LONG,
@@ -98,6 +104,9 @@ class TopicConfig(NamedTuple):
     segment_ms: int
     max_message_bytes: int
     log_append_time: bool
+    deletes: bool
+    compacts: bool
+    delete_retention_ms: int
 
 
 def effective(given: Mapping[str, str], defaults: LogDefaults) -> TopicConfig:
@@ -105,6 +114,7 @@ def effective(given: Mapping[str, str], defaults: LogDefaults) -> TopicConfig:
         return int(given.get(name) or DEFINITIONS[name].default(defaults))
 
     kind = given.get("message.timestamp.type", "")
+    policies = _listed(given.get("cleanup.policy", "delete"))
     return TopicConfig(
         number("retention.ms"),
         number("retention.bytes"),
@@ -112,7 +122,14 @@ def effective(given: Mapping[str, str], defaults: LogDefaults) -> TopicConfig:
         number("segment.ms"),
         number("max.message.bytes"),
         kind == "LogAppendTime" if kind else defaults.log_append_time,
+        "delete" in policies,
+        "compact" in policies,
+        number("delete.retention.ms"),
     )
+
+
+def _listed(value: str) -> set[str]:
+    return {one.strip() for one in value.split(",")}
 
 
 def check(given: Mapping[str, str | None]) -> dict[str, str]:
@@ -127,7 +144,8 @@ def _check_one(name: str, value: str) -> str:
             ErrorCode.INVALID_CONFIG,
             f"The embedded log has no topic setting {name}; it has {', '.join(DEFINITIONS)}.",
         )
-    if definition.allowed and value not in definition.allowed:
+    values = _listed(value) if definition.kind == _LIST else {value}
+    if definition.allowed and not values <= set(definition.allowed):
         raise RequestError(
             ErrorCode.INVALID_CONFIG,
             f"{name} can't be {value!r} in the embedded log, only {', '.join(definition.allowed)}.",

@@ -285,7 +285,7 @@ class PartitionLog:
     def expire(self, config: TopicConfig, now: int) -> int:
         """Delete the segments that retention lets go; returns how many."""
         expired = 0
-        while self.segments and self._oldest_is_expired(config, now):
+        while config.deletes and self.segments and self._oldest_is_expired(config, now):
             if len(self.segments) == 1:
                 if self.stable_offset < self.end_offset or not self.segments[0].size:
                     break
@@ -307,6 +307,13 @@ class PartitionLog:
         self.segments.pop(0).delete()
         self._reads.clear()
         self.start_offset = max(self.start_offset, self.segments[0].base)
+
+    def closed_segments(self) -> list[Segment]:
+        """Those that nothing is written to any more, all of them synced and readable."""
+        return [one for one in self.segments[:-1] if one.base < self._stable_segment]
+
+    def forget_reads(self) -> None:
+        self._reads.clear()
 
     def delete_before(self, offset: int) -> None:
         """Forget the records before an offset; whole files go, the rest is only hidden."""

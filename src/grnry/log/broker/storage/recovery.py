@@ -11,6 +11,7 @@ from . import scan, state
 from .files import OpenFiles, read_if_there
 from .index import Index
 from .partition import START_FILE, PartitionLog
+from .rewritten import UNFINISHED
 from .segment import Segment
 
 log = logging.getLogger("grnry.log.broker")
@@ -44,6 +45,8 @@ def _listing(folder: Path) -> tuple[list[int], list[int]]:
             bases.append(int(stem))
         elif dot + suffix == state.SUFFIX and stem.isdigit():
             states.append(int(stem))
+        elif dot + suffix == UNFINISHED:
+            (folder / name).unlink()
     return sorted(bases), states
 
 

@@ -90,6 +90,16 @@ class Segment:
             total += header.size
         return total
 
+    def replace(self, new: Path, index: Index) -> None:
+        """Take another file's content; who reads the old one may finish."""
+        self.index_path.unlink(missing_ok=True)  # never beside a log that it does not belong to
+        new.replace(self.path)
+        self._files.forget(self.path)
+        self.size = index.size
+        self.set_index(index)
+        self.save_index()
+        self.release_index()
+
     def delete(self) -> None:
         self._files.forget(self.path)
         self.index_path.unlink(missing_ok=True)
