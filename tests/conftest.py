@@ -19,6 +19,7 @@ from grnry.database.migrate import migrate
 from grnry.database.pool import Database
 
 if TYPE_CHECKING:
+    from tests.event_types.calling import Caller
     from tests.running import Granary
 
 PASSWORD = "for-tests"
@@ -130,3 +131,13 @@ def granary() -> "Iterator[Granary]":
     yield shared
     shared.stop()
     shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def caller(granary: "Granary") -> "Iterator[Caller]":
+    """Calls the shared Granary's API."""
+    from tests.event_types.calling import Caller
+
+    made = Caller(granary)
+    yield made
+    made.close()

@@ -4,7 +4,6 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from grnry.errors import BadInput, Problem
 from grnry.event_types import model
 from grnry.event_types.model import Draft, EventType
 from grnry.event_types.names import view_of
@@ -31,7 +30,9 @@ class EventTypeBody(RequestBody):
     )
 
     name: str | None = Field(None, description="Derived from `displayName` where it is not given.")
-    display_name: str = Field(description="Unique in its project, without regard to case.")
+    display_name: str = Field(
+        "", description="Required. Unique in its project, without regard to case."
+    )
     description: str = ""
     type: str = Field(model.DATA_IN, description="Only `data_in` is supported yet.")
     correlation_id_expression: str = Field("", examples=["payload.user"])
@@ -48,15 +49,12 @@ class EventTypeBody(RequestBody):
     physical_locations: Any = Field(None, description="Not a field of type `data_in`.")
 
     def draft(self) -> Draft:
-        """The draft; raises BadInput for fields that its type does not have."""
+        """The draft, with the names of fields that its type does not have."""
         foreign = {
             "schema": self.schema_,
             "source": self.source,
             "physicalLocations": self.physical_locations,
         }
-        given = [name for name, value in foreign.items() if value]
-        if given and self.type == model.DATA_IN:
-            raise BadInput(Problem(name, "is not a field of type 'data_in'") for name in given)
         return Draft(
             display_name=self.display_name,
             type=self.type,
@@ -70,6 +68,9 @@ class EventTypeBody(RequestBody):
             replication=self.replication,
             partition_count=self.partition_count,
             retention_ms=self.retention_ms,
+            foreign_fields=tuple(name for name, value in foreign.items() if value)
+            if self.type == model.DATA_IN
+            else (),
         )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from grnry.errors import BadInput, Problem
+from grnry.errors import Problem
 from grnry.event_types import names
 from grnry.event_types.durations import is_duration
 from grnry.expressions import ExpressionSyntaxError, compile_expression
@@ -40,13 +40,13 @@ class Draft:
     replication: int = DEFAULT_REPLICATION
     partition_count: int = DEFAULT_PARTITIONS
     retention_ms: int = DEFAULT_RETENTION_MS
+    foreign_fields: tuple[str, ...] = ()
+    """Names of fields that were given and that its type does not have."""
 
-    def check(self) -> None:
-        """Raise BadInput with everything that is wrong."""
-        if problems := list(self._problems()):
-            raise BadInput(problems)
-
-    def _problems(self) -> Iterator[Problem]:
+    def problems(self) -> Iterator[Problem]:
+        """Everything that is wrong."""
+        for field in self.foreign_fields:
+            yield Problem(field, f"is not a field of type '{self.type}'")
         yield from self._name_problems()
         if self.type not in TYPES:
             yield Problem("type", f"must be one of {', '.join(TYPES)} but is '{self.type}'")

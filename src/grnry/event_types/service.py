@@ -6,15 +6,17 @@ leaves half done is undone at the next start (`heal`).
 
 import logging
 import random
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from grnry.database.pool import Database
 from grnry.database.transaction import Transaction, UniqueViolation
 from grnry.deployments import service as deployments
 from grnry.deployments.model import State
-from grnry.errors import AlreadyExists, BadInput, GranaryError, NotFound
+from grnry.errors import AlreadyExists, BadInput, GranaryError, InUse, NotFound, Problem
 from grnry.event_types import names, store
 from grnry.event_types.model import Draft, EventType
 from grnry.identity.model import EDITOR, VIEWER, Identity, require
@@ -43,6 +45,8 @@ class EventTypes:
     def __init__(self, database: Database, admin: Admin) -> None:
         self._database = database
         self._admin = admin
+        self._works: list[set[str]] = []
+        self._healing = threading.Lock()
 
     # Reading ----------------------------------------------------------------------------------
 
@@ -95,20 +99,36 @@ class EventTypes:
         """Make an event type with its topic, view and persister; all of it or nothing."""
         require(caller, project, EDITOR)
         _check(name, draft)
-        taken = self._intend(caller, project, name, draft)
-        try:
-            self._make(project, taken, draft)
-        except Exception:
-            self._undo_quietly(taken, project)
-            raise
+        with self._at_work() as work:
+            taken = self._intend(caller, project, name, draft, work)
+            try:
+                self._make(project, taken, draft)
+            except Exception:
+                self._undo_quietly(taken)
+                raise
         return self.version(caller, project, taken, None)
 
-    def _intend(self, caller: Identity, project: str, name: str | None, draft: Draft) -> str:
+    @contextmanager
+    def _at_work(self) -> Iterator[set[str]]:
+        """Names put into this set are not healed meanwhile."""
+        work: set[str] = set()
+        self._works.append(work)
+        try:
+            yield work
+        finally:
+            self._works.remove(work)
+
+    def _intend(
+        self, caller: Identity, project: str, name: str | None, draft: Draft, work: set[str]
+    ) -> str:
         """Write down what is to be made; the name that it got."""
         wanted = name or names.derive(draft.display_name)
+        self.heal()
         for _ in range(NAME_TRIES):
+            work.add(wanted)
             try:
                 with self._database.transaction() as transaction:
+                    _expect_free_view(transaction, wanted, project)
                     store.add(
                         transaction, wanted, project, draft, names.topic_of(wanted), caller.author
                     )
@@ -144,13 +164,17 @@ class EventTypes:
     def delete(self, caller: Identity, project: str, name: str) -> None:
         """Delete all versions, the persister, the topic, the view. Stored events stay."""
         require(caller, project, EDITOR)
-        with self._database.transaction() as transaction:
-            _versions(transaction, name, project)
-            deployments.stop(transaction, stream_name(name))
-        self._wait_until_stopped(name)
-        with self._database.transaction() as transaction:
-            store.deleting(transaction, name)
-        self._undo(name, project)
+        with self._at_work() as work:
+            work.add(name)
+            with self._database.transaction() as transaction:
+                _versions(transaction, name, project)
+                _expect_that_nobody_needs_its_view(transaction, name, project)
+                # With the intent, as only a view can refuse to go; from here on all can be retried.
+                store.drop_view(transaction, name, project)
+                store.deleting(transaction, name)
+                deployments.stop(transaction, stream_name(name))
+            self._wait_until_stopped(name)
+            self._undo(name)
 
     def _wait_until_stopped(self, name: str) -> None:
         deadline = time.monotonic() + STOP_SECONDS
@@ -161,29 +185,58 @@ class EventTypes:
                 return
             time.sleep(0.05)
 
-    def _undo(self, name: str, project: str) -> None:
+    def _undo(self, name: str) -> None:
+        """Take away what is left of one that is half made or half deleted. It has no view."""
         with self._database.transaction() as transaction:
-            owns_topic = store.deleting(transaction, name)
+            owns_topic = store.give_up(transaction, name)
+        if owns_topic is None:
+            return
         if owns_topic:
             self._admin.delete_topic(names.topic_of(name))
         with self._database.transaction() as transaction:
             persisters.delete(transaction, name)
-            store.drop_view(transaction, name, project)
             store.remove(transaction, name)
 
-    def _undo_quietly(self, name: str, project: str) -> None:
+    def _undo_quietly(self, name: str) -> bool:
         try:
-            self._undo(name, project)
+            self._undo(name)
         except GranaryError as error:
             logger.warning("Event type %s stays half made until it is healed: %s", name, error)
+            return False
+        return True
 
     def heal(self) -> None:
-        """Undo what a crash left half made or half deleted."""
-        with self._database.transaction() as transaction:
-            unfinished = list(store.unfinished(transaction))
-        for row in unfinished:
-            logger.info("Undoing the half made event type %s.", row["name"])
-            self._undo_quietly(row["name"], row["project"])
+        """Undo what a crash, or a log that was away, left half made or half deleted.
+
+        At the start, and before a new one is made, which may want the name of such a one.
+        """
+        with self._healing:
+            with self._database.transaction() as transaction:
+                unfinished = [row["name"] for row in store.unfinished(transaction)]
+            for name in unfinished:
+                if any(name in work for work in list(self._works)):
+                    continue
+                logger.info("Undoing the half made event type %s.", name)
+                if not self._undo_quietly(name):
+                    return
+
+
+def _expect_free_view(transaction: Transaction, name: str, project: str) -> None:
+    if not store.is_taken(transaction, name) and store.is_view_name_taken(
+        transaction, name, project
+    ):
+        raise AlreadyExists(
+            f"Event Type '{name}' needs the view '{project}.{names.view_of(name)}', "
+            "but the project has made one itself. Drop or rename it."
+        )
+
+
+def _expect_that_nobody_needs_its_view(transaction: Transaction, name: str, project: str) -> None:
+    if found := store.built_on_view(transaction, name, project):
+        raise InUse(
+            f"Event Type '{name}' is in use: its view '{project}.{names.view_of(name)}' is read by "
+            f"{', '.join(found)}."
+        )
 
 
 def _versions(transaction: Transaction, name: str, project: str | None) -> list[EventType]:
@@ -194,10 +247,11 @@ def _versions(transaction: Transaction, name: str, project: str | None) -> list[
 
 
 def _check(name: str | None, draft: Draft) -> None:
-    draft.check()
+    problems = list(draft.problems())
     if name is not None and not names.is_name(name):
-        raise BadInput.of(
-            "name", f"must be 1 to {names.LONGEST} letters, digits and hyphens but is '{name}'"
-        )
-    if name is None and not names.derive(draft.display_name):
-        raise BadInput.of("displayName", "must contain a letter, a digit or a hyphen")
+        reason = f"must be 1 to {names.LONGEST} letters, digits and hyphens but is '{name}'"
+        problems.append(Problem("name", reason))
+    if name is None and draft.display_name.strip() and not names.derive(draft.display_name):
+        problems.append(Problem("displayName", "must contain a letter, a digit or a hyphen"))
+    if problems:
+        raise BadInput(problems)

@@ -56,9 +56,14 @@ def ready(transaction: Transaction, name: str) -> None:
     transaction.run(_queries().ready, name=name)
 
 
-def deleting(transaction: Transaction, name: str) -> bool:
-    """Say that it is being deleted; whether it still owns its topic."""
-    return bool(transaction.value(_queries().deleting, name=name))
+def deleting(transaction: Transaction, name: str) -> None:
+    transaction.run(_queries().deleting, name=name)
+
+
+def give_up(transaction: Transaction, name: str) -> bool | None:
+    """Whether it owns its topic; none where it is ready, or gone."""
+    row = transaction.row(_queries().give_up, name=name)
+    return None if row is None else bool(row["owns_topic"])
 
 
 def remove(transaction: Transaction, name: str) -> None:
@@ -99,6 +104,18 @@ def make_view(transaction: Transaction, name: str, project: str) -> None:
     }
     transaction.run(_queries().composed("make_view", **names))
     transaction.run(_queries().composed("grant_view", **names))
+
+
+def is_view_name_taken(transaction: Transaction, name: str, project: str) -> bool:
+    """Whether the project has a table or view of its own by the name of the event type's view."""
+    found = transaction.value(_queries().relation_exists, project=project, view=view_of(name))
+    return bool(found)
+
+
+def built_on_view(transaction: Transaction, name: str, project: str) -> list[str]:
+    """What the project has built on the event type's view."""
+    found = transaction.rows(_queries().built_on_view, project=project, view=view_of(name))
+    return [row["name"] for row in found]
 
 
 def drop_view(transaction: Transaction, name: str, project: str) -> None:

@@ -21,7 +21,10 @@ update grnry.event_types set owns_topic = %(owns)s where name = %(name)s;
 update grnry.event_types set phase = 'ready' where name = %(name)s;
 
 -- name: deleting
-update grnry.event_types set phase = 'deleting' where name = %(name)s
+update grnry.event_types set phase = 'deleting' where name = %(name)s;
+
+-- name: give_up
+update grnry.event_types set phase = 'deleting' where name = %(name)s and phase <> 'ready'
 returning owns_topic;
 
 -- name: remove
@@ -30,8 +33,7 @@ delete from grnry.event_types where name = %(name)s;
 -- name: unfinished
 select name, project, topic_name, owns_topic
 from grnry.event_types
-where phase <> 'ready'
-for update skip locked;
+where phase <> 'ready';
 
 -- name: is_taken
 select exists (select from grnry.event_types where lower(name) = lower(%(name)s));
@@ -68,6 +70,23 @@ where event_type = {name};
 
 -- name: grant_view
 grant select on {view} to {role};
+
+-- name: relation_exists
+select exists (
+  select from pg_class join pg_namespace on pg_namespace.oid = relnamespace
+  where nspname = %(project)s and relname = %(view)s
+);
+
+-- name: built_on_view
+-- What others have built on a view: views and rules depend on it by their rewrite rule.
+select distinct pg_describe_object('pg_class'::regclass, dependent.ev_class, 0) as name
+from pg_depend
+join pg_rewrite as dependent on dependent.oid = pg_depend.objid
+join pg_class as view on view.oid = pg_depend.refobjid
+join pg_namespace on pg_namespace.oid = view.relnamespace
+where pg_depend.classid = 'pg_rewrite'::regclass and pg_depend.refclassid = 'pg_class'::regclass
+  and nspname = %(project)s and view.relname = %(view)s and dependent.ev_class <> view.oid
+order by name;
 
 -- name: drop_view
 drop view if exists {view};

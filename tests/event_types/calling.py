@@ -1,0 +1,71 @@
+"""Calls of a running Granary's API, with a token and without."""
+
+import itertools
+from typing import Any
+
+import httpx2
+from tests.running import Granary
+
+TOKEN = "/auth/realms/grnry/protocol/openid-connect/token"
+_numbers = itertools.count(1)
+
+
+class Caller:
+    """Calls with the token of `admin`; `anonymous` is the same without."""
+
+    def __init__(self, granary: Granary) -> None:
+        self.granary = granary
+        self.anonymous = httpx2.Client(base_url=granary.said["api"], timeout=60, trust_env=False)
+        form = {
+            "grant_type": "password",
+            "client_id": "grnry",
+            "username": granary.said["user"],
+            "password": granary.password,
+        }
+        answer = self.anonymous.post(TOKEN, data=form)
+        assert answer.status_code == 200, answer.text
+        self.http = httpx2.Client(
+            base_url=granary.said["api"],
+            timeout=60,
+            trust_env=False,
+            headers={"Authorization": f"Bearer {answer.json()['access_token']}"},
+        )
+
+    def close(self) -> None:
+        self.http.close()
+        self.anonymous.close()
+
+    def get(self, path: str, status: int = 200) -> Any:
+        return self.expect(self.http.get(path), status)
+
+    def post(self, path: str, body: Any = None, status: int = 200) -> Any:
+        return self.expect(self.http.post(path, json=body), status)
+
+    def delete(self, path: str, status: int = 204) -> Any:
+        return self.expect(self.http.delete(path), status)
+
+    def expect(self, answer: httpx2.Response, status: int) -> Any:
+        assert answer.status_code == status, f"{answer.status_code}: {answer.text}"
+        return answer.json() if answer.content else None
+
+    def reasons(self, body: Any, path: str = "/event-types") -> dict[str, str]:
+        """Each field that is wrong and why, of a body that is refused."""
+        refused = self.post(path, body, 400)
+        assert refused["type"] == "bad_parameter_value"
+        return {problem["name"]: problem["reason"] for problem in refused["invalidParams"]}
+
+    def make(self, **others: Any) -> str:
+        """An event type of a name of its own; answers it."""
+        name = f"t{next(_numbers)}"
+        self.post(f"/event-types/{name}", draft(name, **others))
+        return name
+
+
+def draft(display_name: str, **others: Any) -> dict[str, Any]:
+    return {
+        "displayName": display_name,
+        "correlationIdExpression": "payload.user",
+        "eventIdExpression": "payload.id",
+        "partitionCount": 2,
+        **others,
+    }

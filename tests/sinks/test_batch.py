@@ -1,0 +1,49 @@
+from tests.sinks.records import TOPIC, Made, event, in_partition
+
+from grnry.persisters.event_store import EventStore
+from grnry.sinks.batch import Batch
+
+TARGET = EventStore("calls")
+ZERO, ONE = (TOPIC, 0), (TOPIC, 1)
+
+
+def made() -> Batch:
+    return Batch.of(
+        [event(3), in_partition(1, event(8)), Made(4), event(5), in_partition(1, Made(9))], TARGET
+    )
+
+
+def test_lines_records_and_dead_letters() -> None:
+    batch = made()
+    assert [record.offset() for record in batch.records] == [3, 8, 5]
+    assert batch.lines == [TARGET.line(record) for record in batch.records]
+    assert [letter.record.offset() for letter in batch.dead] == [4, 9]
+    assert batch.offsets == {ZERO: 6, ONE: 10}
+    assert batch.size == 5
+
+
+def test_it_grows() -> None:
+    batch = made()
+    batch.add([], TARGET)
+    batch.add([event(6)], TARGET)
+    assert batch.offsets == {ZERO: 7, ONE: 10}
+    assert batch.size == 6
+
+
+def test_without_partitions() -> None:
+    batch = made().without({ZERO})
+    assert [record.offset() for record in batch.records] == [8]
+    assert [letter.record.offset() for letter in batch.dead] == [9]
+    assert batch.offsets == {ONE: 10}
+    assert made().without(set()).size == 5
+    assert made().without({ZERO, ONE}).offsets == {}
+
+
+def test_after_what_is_stored() -> None:
+    batch = made().after({ZERO: 5, ONE: None})
+    assert [record.offset() for record in batch.records] == [8, 5]
+    assert batch.lines == [TARGET.line(record) for record in batch.records]
+    assert [letter.record.offset() for letter in batch.dead] == [9]
+    assert batch.offsets == {ZERO: 6, ONE: 10}
+    assert made().after({ZERO: 6, ONE: 10}).size == 0
+    assert made().after({ZERO: 6, ONE: 10}).offsets == {}
