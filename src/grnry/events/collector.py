@@ -30,6 +30,8 @@ GLOBAL = "global"
 PATH = "/event-types/{event_type_name}/events"
 KNOWN_SECONDS = 2.0
 MOST_KNOWN = 10_000
+MOST_AT_ONCE = 20_000
+"""Events that wait for the log together; its client keeps no more than 100,000 in hand."""
 
 _EVENT = {"type": "object", "additionalProperties": True, "example": {"user": "u1", "id": "1"}}
 _REJECTED = {
@@ -105,7 +107,8 @@ class Collector:
         known = await self._event_type(caller, project, request.path_params["event_type_name"])
         events = await self._events(request)
         records, rejected = _extract(events, known.extractor, _headers(request))
-        await self._send(known.topic, records)
+        for start in range(0, len(records), MOST_AT_ONCE):
+            await self._send(known.topic, records[start : start + MOST_AT_ONCE])
         answer = {"accepted": len(records), "rejected": rejected}
         return Response(orjson.dumps(answer), 202, media_type="application/json")
 
