@@ -25,7 +25,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class BrokerSettings:
-    """`fsync="always"` syncs before a record is acknowledged, `"interval"` once a second."""
+    """`fsync="always"` syncs before a record is acknowledged, `"interval"` once a second.
+
+    On `metrics_address` (host:port) there are /metrics, /health/live and /health/ready.
+    """
 
     data: Path
     host: str = "127.0.0.1"
@@ -34,7 +37,8 @@ class BrokerSettings:
     advertised_port: int | None = None
     fsync: Literal["always", "interval"] = "always"
     fsync_interval: float = 1.0
-    retention_check_interval: float = 30.0
+    retention_check_interval: float = 30.0  # and of compaction
+    metrics_address: str | None = None
     offsets_retention_ms: int = 7 * 24 * 3600 * 1000
     log: LogDefaults = field(default_factory=LogDefaults)
     groups: GroupSettings = field(default_factory=GroupSettings)

@@ -9,7 +9,7 @@ from functools import partial
 from grnry.log.broker.protocol import apis, codec
 from grnry.log.broker.protocol.apis import API_VERSIONS, APIS
 from grnry.log.broker.protocol.errors import MalformedRequestError, RequestError
-from grnry.log.broker.protocol.frames import api_of, read_header, response_head
+from grnry.log.broker.protocol.frames import SIZE, api_of, read_header, response_head
 from grnry.log.broker.settings import BrokerSettings
 from grnry.log.broker.storage.store import Store, now_ms
 from grnry.log.broker.storage.topics import Topic
@@ -22,6 +22,7 @@ from .durability import Durability
 from .fetch import FetchHandler
 from .group_offsets import GroupOffsetHandlers
 from .groups import GroupHandlers, Groups
+from .metrics import Counters, text
 from .offsets import OffsetHandlers
 from .produce import ProduceHandler
 from .topics import TopicHandlers
@@ -52,6 +53,7 @@ class Broker:
         self._groups = Groups(settings.groups, store.group_offsets)
         self._offsets = GroupOffsetHandlers(store, self._groups, self.durability)
         self._compactor = Compactor(store)
+        self._counters = Counters()
         self._handlers = self._all_handlers(port)
 
     def _all_handlers(self, port: int) -> dict[int, Handler]:
@@ -115,6 +117,7 @@ class Broker:
 
     def handle(self, connection: Connection, slot: Slot, frame: memoryview) -> None:
         api_key, version, correlation_id = api_of(frame)
+        self._counters.bytes_in += len(frame) + SIZE.size
         api = APIS.get(api_key)
         if api is None or not api.lowest <= version <= api.highest:
             if api_key != API_VERSIONS:
@@ -124,6 +127,7 @@ class Broker:
                 slot, [response_head(correlation_id, len(body), flexible=False), body]
             )
             return
+        self._counters.requests[api_key] += 1
         flexible = api.is_flexible(version)
         header = read_header(frame, flexible=flexible)
         request = Request(
@@ -132,7 +136,7 @@ class Broker:
         if api_key not in {apis.PRODUCE, apis.FETCH}:
             request.body = codec.decode(api_key, version, frame, header.body_at)
         flexible_head = flexible and api_key != API_VERSIONS
-        to_frame = partial(_framed, api_key, version, correlation_id, flexible_head)
+        to_frame = partial(self._framed, api_key, version, correlation_id, flexible_head)
         try:
             answer = self._handlers[api_key](request)
             self._settle(connection, slot, answer, to_frame)
@@ -163,6 +167,25 @@ class Broker:
             log.exception("a request failed")
             connection.close()
 
+    def _framed(
+        self,
+        api_key: int,
+        version: int,
+        correlation_id: int,
+        flexible: bool,
+        answer: Pieces | codec.Values,
+    ) -> Pieces:
+        pieces = answer if isinstance(answer, list) else [codec.encode(api_key, version, answer)]
+        size = sum(map(len, pieces))
+        head = response_head(correlation_id, size, flexible=flexible)
+        self._counters.bytes_out += len(head) + size
+        return [head, *pieces]
+
+    def metrics(self) -> str:
+        """What was counted, and what is now, as Prometheus text."""
+        connections = len(self._connections)
+        return text(self._counters, self._store, self._groups, self.durability, connections)
+
     # What is done now and then
 
     async def expire(self) -> None:
@@ -192,11 +215,3 @@ class Broker:
 def _reachable(host: str) -> str:
     """Clients can't connect to "all addresses": they are told the machine's name."""
     return socket.gethostname() if host in {"", "0.0.0.0", "::"} else host
-
-
-def _framed(
-    api_key: int, version: int, correlation_id: int, flexible: bool, answer: Pieces | codec.Values
-) -> Pieces:
-    pieces = answer if isinstance(answer, list) else [codec.encode(api_key, version, answer)]
-    size = sum(map(len, pieces))
-    return [response_head(correlation_id, size, flexible=flexible), *pieces]

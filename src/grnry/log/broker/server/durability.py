@@ -17,6 +17,14 @@ class Durability:
         self._loop = asyncio.get_running_loop()
         self._unsynced: dict[Syncable, None] = {}
 
+    @property
+    def syncs(self) -> int:
+        return self._commit.count
+
+    @property
+    def sync_seconds(self) -> float:
+        return self._commit.seconds
+
     def partition(self, log: PartitionLog) -> "asyncio.Future[None] | None":
         """What to wait for before an append may be acknowledged; None is nothing."""
         if not self._always:

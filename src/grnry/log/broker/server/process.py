@@ -12,6 +12,7 @@ from grnry.log.broker.storage.store import Store
 
 from .broker import Broker
 from .connection import Connection
+from .metrics_http import MetricsServer
 
 log = logging.getLogger("grnry.log.broker")
 
@@ -83,16 +84,29 @@ async def _serve(settings: BrokerSettings, store: Store, listener: socket.socket
     server = await loop.create_server(
         lambda: Connection(broker), sock=listener, backlog=_BACKLOG, start_serving=True
     )
+    metrics = await _metrics_server(settings, broker, store)
     _say_ready(settings, port)
     expiry = asyncio.create_task(_expire_regularly(broker, settings.retention_check_interval))
     await stop.wait()
     expiry.cancel()
     server.close()
+    metrics.stop()
     if failures:
         log.error("stopped, as the disk failed to sync: %s; start again to recover", failures[0])
         return 1
     await _close(broker, store)
     return 0
+
+
+async def _metrics_server(settings: BrokerSettings, broker: Broker, store: Store) -> MetricsServer:
+    server = MetricsServer(settings.metrics_address or "", broker.metrics)
+    if settings.metrics_address is not None:
+        try:
+            await server.start()
+        except BrokerStartError:
+            await _close(broker, store)
+            raise
+    return server
 
 
 async def _close(broker: Broker, store: Store) -> None:
