@@ -18,6 +18,20 @@ def _get(address: str, path: str) -> str:
         return text
 
 
+def _wait_for(address: str) -> None:
+    """It listens right after the broker's own port."""
+
+    def is_there() -> bool:
+        host, _, port = address.partition(":")
+        try:
+            socket.create_connection((host, int(port)), 1).close()
+        except OSError:
+            return False
+        return True
+
+    wait_until(is_there)
+
+
 def _values(text: str) -> dict[str, float]:
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
@@ -26,6 +40,7 @@ def _values(text: str) -> dict[str, float]:
 def test_what_is_counted(tmp_path: Path) -> None:
     address = f"127.0.0.1:{free_port()}"
     with RunningBroker(tmp_path, metrics_address=address) as broker:
+        _wait_for(address)
         assert _get(address, "/health/live") == _get(address, "/health/ready") == "ok\n"
         broker.create_topic("t")
         broker.produce("t", ["x" * 1000] * 10)
@@ -52,6 +67,7 @@ def test_what_is_counted(tmp_path: Path) -> None:
 def test_strange_requests_are_refused(tmp_path: Path) -> None:
     port = free_port()
     with RunningBroker(tmp_path, metrics_address=f"127.0.0.1:{port}") as broker:
+        _wait_for(f"127.0.0.1:{port}")
         for path, method, code in (("/", "GET", 404), ("/metrics", "POST", 405)):
             asked = urllib.request.Request(f"http://127.0.0.1:{port}{path}", method=method)
             with pytest.raises(urllib.error.HTTPError) as caught:
