@@ -35,11 +35,21 @@ def is_free(port: int) -> bool:
 
 
 @pytest.fixture
-def shell(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """The environment of both terminals; the first one's Granary is stopped at the end."""
-    environment = {**os.environ, "GRNRY_DATA": str(tmp_path / "data")}
-    yield environment
-    run("./grnry stop", environment, check=False)
+def shell(tmp_path: Path) -> dict[str, str]:
+    """The environment of both terminals."""
+    return {**os.environ, "GRNRY_DATA": str(tmp_path / "data")}
+
+
+@pytest.fixture
+def up(shell: dict[str, str], tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """What runs in the first terminal."""
+    said = tmp_path / "up.log"
+    with said.open("w") as log:
+        process = subprocess.Popen(BLOCKS[0].split(), cwd=ROOT, env=shell, stdout=log, stderr=log)
+    wait_for(lambda: "Granary is ready" in said.read_text(), seconds=60)
+    yield process
+    process.terminate()
+    process.wait(60)
 
 
 def run(
@@ -65,10 +75,7 @@ def test_it_has_the_blocks_that_are_run_here() -> None:
 
 
 @pytest.mark.skipif(bool(missing()) and not IN_CI, reason=f"needs {', '.join(missing())}")
-def test_the_first_event_goes_its_way(shell: dict[str, str], tmp_path: Path) -> None:
-    with (tmp_path / "up.log").open("w") as log:
-        up = subprocess.Popen(BLOCKS[0].split(), cwd=ROOT, env=shell, stdout=log, stderr=log)
-    wait_for(lambda: "Granary is ready" in (tmp_path / "up.log").read_text(), seconds=60)
+def test_the_first_event_goes_its_way(shell: dict[str, str], up: subprocess.Popen[bytes]) -> None:
     run(BLOCKS[1], shell)
     question = BLOCKS[1].splitlines()[-1]
     (expected,) = re.findall(r"```\n(CORRELATION_ID.*?)```", README, re.DOTALL)
