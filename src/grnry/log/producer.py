@@ -25,7 +25,10 @@ class ProducerFull(LogAway):
 class Producer:
     """Writes batches of records; each batch is told once, when all of it is decided."""
 
-    def __init__(self, bootstrap: str, client_id: str = "grnry") -> None:
+    def __init__(
+        self, bootstrap: str, client_id: str = "grnry", *, delivery_ms: int = DELIVERY_MS
+    ) -> None:
+        self._delivery_ms = delivery_ms
         self._client = Client(
             {
                 "bootstrap.servers": bootstrap,
@@ -34,7 +37,7 @@ class Producer:
                 "acks": "all",
                 "linger.ms": 1,
                 "compression.type": "lz4",
-                "delivery.timeout.ms": DELIVERY_MS,
+                "delivery.timeout.ms": delivery_ms,
                 "message.max.bytes": 16 * 2**20,
                 "queue.buffering.max.kbytes": QUEUE_KILOBYTES,
                 "topic.metadata.propagation.max.ms": 1000,
@@ -48,7 +51,11 @@ class Producer:
 
     def _poll(self) -> None:
         while not self._closed.is_set():
-            self._client.poll(1.0)
+            try:
+                self._client.poll(0.2)
+            except Exception:
+                # One caller's error must not keep all others from being told.
+                logger.exception("A caller failed on what it was told of its records.")
 
     def send(
         self, topic: str, records: Sequence[Outgoing], done: Callable[[Outcome], None]
@@ -85,7 +92,7 @@ class Producer:
         return outcome
 
     def close(self) -> None:
-        self._client.flush(DELIVERY_MS / 1000)
+        self._client.flush(self._delivery_ms / 1000)
         self._closed.set()
         self._poller.join(5)
 
