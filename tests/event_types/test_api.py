@@ -246,6 +246,19 @@ def test_unknown_fields_are_named_and_export_is_not_offered(caller: Caller) -> N
     caller.delete("/event-types/tolerant")
 
 
+def test_what_was_answered_can_be_sent_again(caller: Caller) -> None:
+    name = caller.make(description="as it was", retentionMs=60_000)
+    path = f"/projects/global/event-types/{name}/latest"
+    answered = caller.get(path)
+    caller.delete(f"/event-types/{name}")
+    answer = caller.http.post("/event-types", json=answered)
+    assert (answer.status_code, answer.headers.get("x-ignored-fields")) == (200, None)
+    times = {"createdAt": None, "modifiedAt": None}
+    assert {**caller.get(path), **times} == {**answered, **times}
+    answered["physicalLocations"][0]["locationName"] = "elsewhere"
+    assert set(caller.reasons(answered)) == {"physicalLocations"}
+
+
 def project_sql(caller: Caller) -> "psycopg.Connection[Any]":
     """A connection as the role of the project."""
     import json

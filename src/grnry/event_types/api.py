@@ -218,7 +218,7 @@ class _Calls:
         name: str | None,
         body: EventTypeBody,
     ) -> dict[str, Any]:
-        made = self._service.create(caller, project, name or None, body.draft())
+        made = self._service.create(caller, project, name or None, body.draft(project, name))
         return self._render(request, made, project, BOTH_ENDS)
 
     def _render(

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from grnry.event_types import model
 from grnry.event_types.model import Draft, EventType
-from grnry.event_types.names import view_of
+from grnry.event_types.names import topic_of, view_of
 from grnry.http.bodies import AnswerBody, RequestBody
 from grnry.http.times import time_text
 
@@ -48,12 +48,16 @@ class EventTypeBody(RequestBody):
     source: Any = Field(None, description="Not a field of type `data_in`.")
     physical_locations: Any = Field(None, description="Not a field of type `data_in`.")
 
-    def draft(self) -> Draft:
-        """The draft, with the names of fields that its type does not have."""
+    def draft(self, project: str, name: str | None) -> Draft:
+        """The draft, with the names of fields that its type does not have.
+
+        What a GET answers of the places where its data lies may be sent back.
+        """
+        is_as_answered = name is not None and self.physical_locations == _locations(project, name)
         foreign = {
             "schema": self.schema_,
             "source": self.source,
-            "physicalLocations": self.physical_locations,
+            "physicalLocations": None if is_as_answered else self.physical_locations,
         }
         return Draft(
             display_name=self.display_name,
@@ -194,7 +198,7 @@ def full(event_type: EventType, base: str, expand: frozenset[str]) -> dict[str, 
         "eventstoreTTL": draft.eventstore_ttl,
         "schema": None,
         "source": [],
-        "physicalLocations": _locations(event_type),
+        "physicalLocations": _locations(event_type.project, event_type.name),
     }
     if "inputs" in expand:
         answer["inputs"] = {"harvesters": [], "belts": []}
@@ -203,11 +207,11 @@ def full(event_type: EventType, base: str, expand: frozenset[str]) -> dict[str, 
     return answer
 
 
-def _locations(event_type: EventType) -> list[dict[str, str]]:
-    view = f"{event_type.project}.{view_of(event_type.name)}"
+def _locations(project: str, name: str) -> list[dict[str, str]]:
+    view = f"{project}.{view_of(name)}"
     return [
         {"locationName": view, "source": "postgresql", "type": "database"},
-        {"locationName": event_type.topic, "source": "kafka", "type": "stream"},
+        {"locationName": topic_of(name), "source": "kafka", "type": "stream"},
     ]
 
 
