@@ -447,3 +447,17 @@ def test_batches_without_keys_are_left_alone(log: PartitionLog) -> None:
     before = list(raw_batches(log))
     assert compact(log) == 0
     assert list(raw_batches(log)) == before
+
+
+def test_a_topic_that_is_deleted_while_it_is_compacted_is_gone(tmp_path: Path) -> None:
+    with _compacting(tmp_path) as broker:
+        broker.create_topic("t", cleanup_policy="compact")
+        _produce(broker, range(10_000), 500)
+        partition = tmp_path / "topics" / "t" / "0"
+        wait_until(partial(_is_compacting, partition, time.monotonic() + 1))
+        broker.admin.delete_topics(["t"])["t"].result(10)
+        broker.create_topic("t", cleanup_policy="compact")
+        _produce(broker, range(100), 10)
+        assert _end_state(broker) == {b"k%d" % key: 90 + key for key in range(10)}
+        assert "Traceback" not in broker.stop()
+        assert check(tmp_path).is_sound
