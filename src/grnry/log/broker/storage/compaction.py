@@ -74,6 +74,8 @@ def steps(
 ) -> Steps:
     """One pass; its value is how many bytes it freed. Closing it leaves a sound log."""
     closed = log.closed_segments()
+    if not closed:
+        return 0
     done = cleaned(log.folder)
     end = log.segments[len(closed)].base
     paths = [one.path for one in _dirty(closed, done.offset, end)]
