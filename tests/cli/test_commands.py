@@ -1,0 +1,140 @@
+"""Commands as a person and a program use them, against a running Granary."""
+
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from tests.running import COMMAND, Granary
+
+COMMANDS = [
+    "",
+    "up",
+    "stop",
+    "status",
+    "send",
+    "sql",
+    "api",
+    "broker",
+    "reconciler",
+    "run",
+    *(f"event-type {word}".strip() for word in ("", "create", "list", "show", "delete")),
+    *(f"persister {word}".strip() for word in ("", "start", "stop", "state", "show")),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_has_help(command: str) -> None:
+    words = [*COMMAND, *command.split(), "--help"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert "Usage: grnry" in done.stdout
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["send", "nope", "{}"], "'nope' not found"),
+        (["send", "odd", "{bad"], "is not JSON"),
+        (["send", "odd", "-f", "/nonexistent/file"], "No such file or directory"),
+        (["send", "odd", "-f", "/"], "Is a directory"),
+        (["event-type", "show", "nope"], "'nope' not found"),
+        (["event-type", "create", "a b", "--correlation-id", "payload.a"], "'name' must be"),
+        (["persister", "start", "nope"], "'nope' not found"),
+        (["sql", ""], "Give a statement"),
+        (["sql", "selec"], "syntax error"),
+        (["sql", "select '\udcff'"], "not UTF-8"),
+        (["sql", "copy (select 1) to stdout"], "COPY from or to a client needs psql"),
+        (["sql", "select 1", "--project", "nope"], "no credentials of a project 'nope'"),
+        (["status", "--data", "/nonexistent"], "No Granary runs on the data folder /nonexistent"),
+    ],
+)
+def test_an_error_is_said_on_stderr_only(granary: Granary, words: list[str], said: str) -> None:
+    if words[:2] == ["send", "odd"]:
+        granary.grnry("event-type", "create", "odd", "--correlation-id", "payload.user")
+    done = granary.grnry(*words)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_events_are_read_from_stdin_and_those_refused_are_told(granary: Granary) -> None:
+    granary.do("event-type", "create", "stdin", "--correlation-id", "payload.user")
+    assert granary.grnry("send", "stdin", stdin='{"user": 1}').stdout == "Sent 1 event.\n"
+    done = granary.grnry("send", "stdin", '[{"user": 1}, {}]', "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["accepted"] == 1
+    assert "event 1: " in done.stderr
+
+
+def test_every_value_has_a_form_in_json(granary: Granary) -> None:
+    statement = (
+        "select 'NaN'::float8 a, '-infinity'::float4 b, 'infinity'::timestamp c, 1, 2,"
+        " array[date '2024-02-29'] d, '\\x00ff'::bytea e, '[1]'::jsonb f, 1.50::numeric g, null h"
+    )
+    (row,) = json.loads(granary.do("sql", "--json", statement))
+    assert row == {
+        "a": "NaN",
+        "b": "-Infinity",
+        "c": "infinity",
+        "?column?": 1,
+        "?column?_2": 2,
+        "d": ["2024-02-29"],
+        "e": "00ff",
+        "f": [1],
+        "g": "1.50",
+        "h": None,
+    }
+    assert json.loads(granary.do("sql", "--json", "select 1 where false")) == []
+    assert granary.do("sql", "select 1; select 2 as b") == "B\n2\n(1 row)\n"
+
+
+def test_the_address_is_for_psql_and_what_is_set_for_psql_is_not_for_us(granary: Granary) -> None:
+    assert granary.do("sql", "--url").startswith("postgresql://grnry_project_global:")
+    env = {**os.environ, "GRNRY_DATA": str(granary.data)}
+    odd = {"PGSSLMODE": "require", "PGSERVICE": "none", "PGCLIENTENCODING": "latin1"}
+    words = [*COMMAND, "sql", "select 'ö'"]
+    done = subprocess.run(words, env={**env, **odd}, capture_output=True, text=True, check=False)
+    assert "ö" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("rows", [1, 100_000])
+def test_a_reader_that_goes_and_a_full_disk_make_no_stack_trace(
+    granary: Granary, rows: int
+) -> None:
+    env = {**os.environ, "GRNRY_DATA": str(granary.data)}
+    words = [*COMMAND, "sql", f"select generate_series(1, {rows})"]
+    reading, writing = os.pipe()
+    os.close(reading)
+    gone = subprocess.run(words, env=env, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert (gone.returncode, gone.stderr) == (1, b"")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(words, env=env, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 1
+    assert done.stderr == b"The output cannot be written: no space is left.\n"
+
+
+def test_what_lies_in_the_working_directory_is_not_imported(
+    granary: Granary, tmp_path: Path
+) -> None:
+    for name in ("json", "queue", "typer"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('from the wrong folder')")
+    launcher = Path(__file__).parent.parent.parent / "grnry"
+    env = {**os.environ, "GRNRY_DATA": str(granary.data)}
+    done = subprocess.run(
+        [launcher, "status", "--json"], cwd=tmp_path, env=env, capture_output=True, check=False
+    )
+    assert json.loads(done.stdout)["api"] == granary.said["api"]
+
+
+def test_help_comes_soon() -> None:
+    def once() -> float:
+        began = time.monotonic()
+        subprocess.run([*COMMAND, "--help"], capture_output=True, check=True)
+        return time.monotonic() - began
+
+    assert min(once() for _ in range(5)) < 0.4
