@@ -92,6 +92,18 @@ def test_more_than_is_allowed(caller: Caller) -> None:
     assert send(caller, name, b"{}", 400, content_encoding="br")["type"] == "bad_parameter_value"
 
 
+def test_a_large_event_is_taken_and_a_larger_one_is_rejected_alone(caller: Caller) -> None:
+    name = caller.make(partitionCount=1)
+    large = b'{"user": "u", "id": "1", "text": "%b"}' % (b"x" * 5_000_000)
+    larger = b'{"user": "u", "id": "2", "text": "%b"}' % (b"x" * 9_000_000)
+    answer = send(caller, name, b"[%b, %b, %b]" % (ONE, large, larger))
+    assert answer["accepted"] == 2
+    (rejected,) = answer["rejected"]
+    assert rejected["position"] == 2
+    assert rejected["reason"] == f"it has {len(larger)} bytes, and 8388608 are the most"
+    assert [message.value() for message in log_of(caller, name, 2)] == [ONE, large]
+
+
 def test_more_events_than_the_client_of_the_log_holds(caller: Caller) -> None:
     name = caller.make()
     many = [{"user": "u", "id": number} for number in range(120_000)]

@@ -21,6 +21,7 @@ from grnry.event_types import names, store
 from grnry.event_types.model import Draft, EventType
 from grnry.identity.model import EDITOR, VIEWER, Identity, require
 from grnry.log.admin import Admin
+from grnry.log.records import LARGEST_BATCH
 from grnry.persisters import service as persisters
 from grnry.persisters.model import stream_name
 
@@ -152,7 +153,11 @@ class EventTypes:
             store.owns_topic(transaction, name, yes=is_ours)
         if is_ours:
             retention = str(draft.retention_ms)
-            config = {"retention.ms": retention, "segment.ms": retention}
+            config = {
+                "retention.ms": retention,
+                "segment.ms": retention,
+                "max.message.bytes": str(LARGEST_BATCH),
+            }
             self._admin.create_topic(topic, draft.partition_count, draft.replication, config)
         with self._database.transaction() as transaction:
             store.make_view(transaction, name, project)

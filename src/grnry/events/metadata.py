@@ -9,7 +9,7 @@ import msgspec
 
 from grnry.event_types.model import EventType
 from grnry.expressions import Expression, ExpressionError, compile_expression
-from grnry.log.records import Outgoing
+from grnry.log.records import LARGEST_RECORD, Outgoing
 
 Evaluate = Callable[[Any, Mapping[str, str]], Any]
 
@@ -48,6 +48,8 @@ class MetadataExtractor:
 
     def record(self, payload: bytes, headers: Mapping[str, str]) -> Outgoing:
         """What is written for a payload; its bytes stay as they are."""
+        if len(payload) > LARGEST_RECORD:
+            raise Rejected(f"it has {len(payload)} bytes, and {LARGEST_RECORD} are the most")
         try:
             parsed = msgspec.json.decode(payload)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:

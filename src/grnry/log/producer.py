@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from confluent_kafka import KafkaError, KafkaException, Message
 from confluent_kafka import Producer as Client
 
-from grnry.log.records import LogAway, Outgoing
+from grnry.log.records import LARGEST_BATCH, LogAway, Outgoing
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class Producer:
                 "linger.ms": 1,
                 "compression.type": "lz4",
                 "delivery.timeout.ms": delivery_ms,
-                "message.max.bytes": 16 * 2**20,
+                "message.max.bytes": LARGEST_BATCH,
                 "queue.buffering.max.kbytes": QUEUE_KILOBYTES,
                 "topic.metadata.propagation.max.ms": 1000,
                 "log_level": 3,

@@ -6,6 +6,12 @@ from typing import Protocol
 
 from grnry.errors import ServiceAway
 
+LARGEST_RECORD = 8 * 2**20
+"""Bytes of the largest record that the platform writes."""
+
+LARGEST_BATCH = 2 * LARGEST_RECORD
+"""Bytes of the largest batch that its topics take: with room for keys and headers."""
+
 Headers = Sequence[tuple[str, bytes | None]]
 
 
