@@ -15,6 +15,7 @@ from statistics import median
 
 import psycopg
 from confluent_kafka import Producer
+
 from tests.conftest import wait_for
 from tests.running import Granary
 

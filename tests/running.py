@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
+
 from tests.conftest import wait_for
 
 ROOT = Path(__file__).parent.parent

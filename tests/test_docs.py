@@ -7,7 +7,9 @@ from tests.running import ROOT
 
 
 def test_each_setting_has_its_heading() -> None:
-    headings = re.findall(r"^### (\S+)$", (ROOT / "docs/reference/settings.md").read_text(), re.M)
+    headings = re.findall(
+        r"^### (\S+)$", (ROOT / "docs/reference/settings.md").read_text(), re.MULTILINE
+    )
     settings = {PREFIX + field.name.upper() for field in msgspec.structs.fields(Settings)}
     assert set(headings) == settings
 

@@ -67,4 +67,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 def _explain(error: msgspec.ValidationError) -> str:
     what, _, where = str(error).partition(" - at `$.")
-    return f"{PREFIX}{where.rstrip('`').upper()}: {what[0].lower()}{what[1:]}." if where else f"{what}."
+    return (
+        f"{PREFIX}{where.rstrip('`').upper()}: {what[0].lower()}{what[1:]}."
+        if where
+        else f"{what}."
+    )

@@ -2,10 +2,10 @@ import threading
 
 import psycopg
 import pytest
-from tests.conftest import Postgres
 
 from grnry.database.migrate import migrate, migrations
 from grnry.errors import StartError
+from tests.conftest import Postgres
 
 
 @pytest.fixture

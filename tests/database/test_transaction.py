@@ -1,9 +1,9 @@
 import pytest
 from psycopg import sql
-from tests.conftest import free_port
 
 from grnry.database.pool import Database
 from grnry.database.transaction import DatabaseAway, UniqueViolation
+from tests.conftest import free_port
 
 ADD = sql.SQL("insert into grnry.projects (name, display_name) values (%(name)s, %(name)s)")
 COUNT = sql.SQL("select count(*) from grnry.projects where name = %(name)s")

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.conftest import wait_for
-from tests.deployments.workers import deployment, entry
 
 from grnry.deployments import processes as module
 from grnry.deployments.model import Observation, State
 from grnry.deployments.processes import Processes
+from tests.conftest import wait_for
+from tests.deployments.workers import deployment, entry
 
 # The tests' process may have threads of clients; the forks here touch nothing of them.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")

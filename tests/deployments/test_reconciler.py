@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.conftest import wait_for
-from tests.deployments.workers import entry
 
 from grnry.database.pool import Database
 from grnry.deployments import processes as processes_module
@@ -17,6 +15,8 @@ from grnry.deployments.model import State
 from grnry.deployments.processes import Processes
 from grnry.deployments.reconciler import Reconciler
 from grnry.deployments.service import Condition
+from tests.conftest import wait_for
+from tests.deployments.workers import entry
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 

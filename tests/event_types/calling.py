@@ -4,6 +4,7 @@ import itertools
 from typing import Any
 
 import httpx2
+
 from tests.running import Granary
 
 TOKEN = "/auth/realms/grnry/protocol/openid-connect/token"

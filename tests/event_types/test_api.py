@@ -6,6 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 from confluent_kafka.admin import AdminClient
+
 from tests.conftest import wait_for
 from tests.event_types.calling import Caller, draft
 

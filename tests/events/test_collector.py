@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, Message
+
 from tests.event_types.calling import Caller
 
 

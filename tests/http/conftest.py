@@ -7,7 +7,6 @@ import pytest
 from fastapi import Path, Query, Request, Response
 from pydantic import Field
 from starlette.testclient import TestClient
-from tests.identity.signing import EXPECTED, RSA, FixedKeys, claims, sign
 
 from grnry.errors import (
     AlreadyExists,
@@ -30,6 +29,7 @@ from grnry.http.parameters import Between, Export
 from grnry.http.routing import Router, raw_route
 from grnry.identity.tokens import TokenVerifier
 from grnry.settings import Settings
+from tests.identity.signing import EXPECTED, RSA, FixedKeys, claims, sign
 
 LIMIT = 2048
 

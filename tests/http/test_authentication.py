@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
-from tests.http.conftest import make_client
-from tests.identity.signing import claims, sign
 
 from grnry.http.authentication import OpenPaths, token_of
 from grnry.settings import Settings
+from tests.http.conftest import make_client
+from tests.identity.signing import claims, sign
 
 NOTHING_TOLD = [
     ("GET", "/nowhere"),

@@ -12,13 +12,13 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from starlette.testclient import TestClient
-from tests.identity.signing import EXPECTED, RSA, FixedKeys, claims, sign
 
 from grnry.database.pool import Database
 from grnry.http.app import create_app
 from grnry.http.routing import Router
 from grnry.identity.tokens import TokenVerifier
 from grnry.settings import Settings
+from tests.identity.signing import EXPECTED, RSA, FixedKeys, claims, sign
 
 
 class Door:

@@ -3,12 +3,12 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.http.conftest import make_client
-from tests.identity.signing import claims, sign
 
 from grnry.errors import StartError
 from grnry.http.forwarding import Hop, believed, hops_of, parse_networks
 from grnry.settings import Settings
+from tests.http.conftest import make_client
+from tests.identity.signing import claims, sign
 
 Headers = dict[str, str]
 

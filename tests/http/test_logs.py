@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 from starlette.testclient import TestClient
-from tests.identity.signing import claims, sign
 
 from grnry.logs import Trace, current_trace, mask, set_up_logging
+from tests.identity.signing import claims, sign
 
 LINE = re.compile(
     r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}  INFO \[api,,,\] \d+ --- \[MainThread\] a\.b : hello"

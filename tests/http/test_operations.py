@@ -4,13 +4,13 @@ import logging
 
 import pytest
 from starlette.testclient import TestClient
-from tests.identity.signing import EXPECTED, RSA, FixedKeys
 
 from grnry.errors import ServiceAway
 from grnry.http.app import create_app
 from grnry.http.health import Check
 from grnry.identity.tokens import TokenVerifier
 from grnry.settings import Settings
+from tests.identity.signing import EXPECTED, RSA, FixedKeys
 
 
 def away() -> None:

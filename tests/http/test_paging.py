@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
-from tests.http.conftest import make_client
 
 from grnry.errors import BadInput
 from grnry.http.paging import LARGEST_SIZE, Page, parse_page
 from grnry.http.parameters import is_true
 from grnry.settings import Settings
+from tests.http.conftest import make_client
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 import uvicorn
-from tests.conftest import free_port, wait_for
-from tests.http.conftest import LIMIT, make_client
 
 from grnry.settings import Settings
+from tests.conftest import free_port, wait_for
+from tests.http.conftest import LIMIT, make_client
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,6 @@ import pytest
 from joserfc.jwk import RSAKey
 from psycopg import sql
 from starlette.testclient import TestClient
-from tests.conftest import Postgres
-from tests.identity.signing import FixedKeys
 
 from grnry.database.pool import Database
 from grnry.http.app import create_app
@@ -23,6 +21,8 @@ from grnry.identity.issuer import Issuer, issuer_url
 from grnry.identity.keys import SigningKeys
 from grnry.identity.tokens import Expected, TokenVerifier, verified_claims
 from grnry.settings import Settings
+from tests.conftest import Postgres
+from tests.identity.signing import FixedKeys
 
 TOKEN = "/auth/realms/grnry/protocol/openid-connect/token"
 PASSWORD = "correct horse"

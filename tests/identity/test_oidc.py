@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 import pytest
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
-from tests.conftest import free_port, wait_for
 
 from grnry.database.pool import Database
 from grnry.errors import AuthenticationFailed
@@ -20,6 +19,7 @@ from grnry.identity.keys import SigningKeys
 from grnry.identity.oidc import REFRESH_SECONDS, REREAD_SECONDS, IssuerAway, OidcKeys
 from grnry.identity.tokens import Expected, TokenVerifier
 from grnry.settings import Settings
+from tests.conftest import free_port, wait_for
 
 
 class Elsewhere:

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from joserfc.jwk import ECKey, OKPKey, RSAKey
-from tests.identity.signing import EXPECTED, ISSUER, RSA, FixedKeys, claims, sign
 
 from grnry.errors import AuthenticationFailed
 from grnry.identity.tokens import REMEMBERED, Expected, TokenVerifier, verified_claims
+from tests.identity.signing import EXPECTED, ISSUER, RSA, FixedKeys, claims, sign
 
 OTHER = RSAKey.generate_key(2048, {"kid": "rsa"}, private=True)
 EC = ECKey.generate_key("P-256", {"kid": "ec"}, private=True)

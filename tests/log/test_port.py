@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from tests.log.broker.running import RunningBroker, wait_until
 
 from grnry.log.admin import Admin
 from grnry.log.consumer import Consumer, Membership, Partition
 from grnry.log.producer import Outcome, Producer
 from grnry.log.records import LogAway, Outgoing
+from tests.log.broker.running import RunningBroker, wait_until
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Producer
+
 from tests.conftest import wait_for
 from tests.event_types.calling import Caller
 

@@ -10,7 +10,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 from psycopg.rows import DictRow, dict_row
-from tests.sinks.records import Headers, headers
 
 from grnry.persisters.rows import (
     COLUMNS,
@@ -23,6 +22,7 @@ from grnry.persisters.rows import (
     without_nul,
 )
 from grnry.sinks.target import Unstorable
+from tests.sinks.records import Headers, headers
 
 RECORD_TIME = 1_600_000_000_123
 _NAMES = sql.SQL(", ").join(map(sql.Identifier, COLUMNS))

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tests.conftest import Postgres
 
 from grnry.database.pool import Database
 from grnry.projects.credentials import Credentials, ensure_role, file_of, read, role_of
+from tests.conftest import Postgres
 
 
 def made(database: Database, folder: Path) -> Credentials:

@@ -1,7 +1,6 @@
-from tests.sinks.records import TOPIC, Made, event, in_partition
-
 from grnry.persisters.event_store import EventStore
 from grnry.sinks.batch import Batch
+from tests.sinks.records import TOPIC, Made, event, in_partition
 
 TARGET = EventStore("calls")
 ZERO, ONE = (TOPIC, 0), (TOPIC, 1)

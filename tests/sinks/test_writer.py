@@ -7,13 +7,13 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg.rows import DictRow, dict_row
-from tests.sinks.records import TOPIC, Made, event, headers, in_partition
 
 from grnry.database.leases import Leases
 from grnry.persisters.event_store import EventStore
 from grnry.sinks.batch import Batch
 from grnry.sinks.verdict import NoRowFits, Verdict, verdict_of
 from grnry.sinks.writer import Writer
+from tests.sinks.records import TOPIC, Made, event, headers, in_partition
 
 DEPLOYMENT = "grnry-p-pg-calls"
 ZERO, ONE = (TOPIC, 0), (TOPIC, 1)

@@ -4,6 +4,7 @@ import threading
 from collections import Counter
 
 from confluent_kafka import KafkaError, Message, Producer
+
 from tests.conftest import wait_for
 from tests.running import Granary
 

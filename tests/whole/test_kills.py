@@ -6,6 +6,7 @@ import signal
 import time
 
 import pytest
+
 from tests.conftest import wait_for
 from tests.running import Granary, every_process
 from tests.whole.numbered import Numbered, stored, verdict

@@ -98,6 +98,8 @@ class EmbeddedPostgres:
 
     @property
     def _uses_socket(self) -> bool:
+        if "," in str(self.sockets):  # to a client, a comma parts one host from the next
+            return False
         return len(os.fsencode(f"{self.sockets}/.s.PGSQL.{self.port}")) < SOCKET_PATH_LIMIT
 
     def make(self) -> None:

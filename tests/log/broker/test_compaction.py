@@ -14,8 +14,6 @@ from confluent_kafka import TopicPartition
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from tests.log.broker.batch_maker import batch, checked, headers_of, keyed
-from tests.log.broker.running import RunningBroker, wait_until
 
 from grnry.log.broker import DamagedLogError, check
 from grnry.log.broker.inspection.segments import Counts, look_at_partition
@@ -26,6 +24,8 @@ from grnry.log.broker.storage.config import LogDefaults, TopicConfig, effective
 from grnry.log.broker.storage.files import OpenFiles, read_at
 from grnry.log.broker.storage.partition import PartitionLog
 from grnry.log.broker.storage.recovery import open_partition
+from tests.log.broker.batch_maker import batch, checked, headers_of, keyed
+from tests.log.broker.running import RunningBroker, wait_until
 
 CONFIG = effective(
     {"segment.bytes": "16384", "cleanup.policy": "compact", "delete.retention.ms": "100"},

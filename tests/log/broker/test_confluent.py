@@ -14,6 +14,7 @@ from confluent_kafka import (
 from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
 from confluent_kafka.admin._resource import ResourceType
 from confluent_kafka.cimpl import NewPartitions, NewTopic
+
 from tests.log.broker.running import RunningBroker, wait_until
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Self
 
 import pytest
+
 from tests.log.broker.batch_maker import batch
 from tests.log.broker.running import RunningBroker, wait_until
 

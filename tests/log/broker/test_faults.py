@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import KafkaError, Message
+
 from tests.log.broker.running import RunningBroker, wait_until
 
 

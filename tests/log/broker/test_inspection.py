@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
-from tests.log.broker.batch_maker import batch, checked
-from tests.log.broker.running import RunningBroker
 
 from grnry.log.broker import BatchInfo, InspectionError, LogDefaults, Unreadable, check, dump
 from grnry.log.broker.storage.group_offsets import Committed
 from grnry.log.broker.storage.partition import PartitionLog
 from grnry.log.broker.storage.store import Store
+from tests.log.broker.batch_maker import batch, checked
+from tests.log.broker.running import RunningBroker
 
 BATCH = len(batch(b"x" * 1000))
 COUNT = 40

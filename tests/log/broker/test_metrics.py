@@ -6,10 +6,10 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from tests.log.broker.running import RunningBroker, free_port, wait_until
 
 from grnry.log.broker import check
 from grnry.log.broker.server.metrics import _escaped
+from tests.log.broker.running import RunningBroker, free_port, wait_until
 
 
 def _get(address: str, path: str) -> str:

@@ -16,6 +16,7 @@ from aiokafka.admin import (  # type: ignore[import-untyped]
     AIOKafkaAdminClient,
     NewTopic,
 )
+
 from tests.log.broker.running import RunningBroker
 
 has_kcat = pytest.mark.skipif(

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kio.serial import entity_reader
-from tests.log.broker.batch_maker import batch, checked, headers_of
 
 from grnry.log.broker.protocol import apis, batches, codec, fetch, frames, produce, records
 from grnry.log.broker.protocol.errors import ErrorCode, MalformedRequestError, RequestError
+from tests.log.broker.batch_maker import batch, checked, headers_of
 
 
 def test_a_batch_is_checked_and_patched_and_its_crc_still_holds() -> None:

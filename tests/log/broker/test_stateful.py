@@ -8,8 +8,6 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from tests.log.broker.batch_maker import batch, checked, headers_of
-from tests.log.broker.test_groups import join_request
 
 from grnry.log.broker.coordinator.group import Group
 from grnry.log.broker.coordinator.rebalance import NEVER
@@ -25,6 +23,8 @@ from grnry.log.broker.protocol.errors import ErrorCode
 from grnry.log.broker.storage.config import LogDefaults, effective
 from grnry.log.broker.storage.files import OpenFiles, read_at
 from grnry.log.broker.storage.recovery import open_partition
+from tests.log.broker.batch_maker import batch, checked, headers_of
+from tests.log.broker.test_groups import join_request
 
 CONFIG = effective({"segment.bytes": "16384"}, LogDefaults())
 

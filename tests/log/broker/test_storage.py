@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.log.broker.batch_maker import batch, checked, headers_of
 
 from grnry.log.broker import BrokerStartError, DamagedLogError
 from grnry.log.broker.protocol.errors import ErrorCode, RequestError
@@ -17,6 +16,7 @@ from grnry.log.broker.storage.index import Index
 from grnry.log.broker.storage.partition import PartitionLog
 from grnry.log.broker.storage.recovery import open_partition
 from grnry.log.broker.storage.store import Store
+from tests.log.broker.batch_maker import batch, checked, headers_of
 
 CONFIG = effective({}, LogDefaults())
 SMALL = effective({"segment.bytes": "16384"}, LogDefaults())
