@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from tests.conftest import wait_for
+from tests.conftest import free_port, wait_for
 
 ROOT = Path(__file__).parent.parent
 COMMAND = [sys.executable, "-m", "grnry"]
@@ -28,7 +28,15 @@ class Granary:
         self.said: dict[str, str] = {}
         self.password = ""
 
+    def _avoid_known_ports(self) -> None:
+        """Leave the ports that the README prints to the test that runs it."""
+        if not (self.data / "ports.json").exists():
+            self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+            ports = {"kafka": free_port(), "database": free_port()}
+            (self.data / "ports.json").write_text(json.dumps(ports))
+
     def start(self) -> "Granary":
+        self._avoid_known_ports()
         up = ["up", "--data", str(self.data), "--port", "0", "--json"]
         self.process = subprocess.Popen(
             [*COMMAND, *up], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
