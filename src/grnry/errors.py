@@ -89,5 +89,9 @@ class ServiceAway(GranaryError):  # noqa: N818
     """A service does not answer at the moment. Try again."""
 
 
+CANNOT_START = 78
+"""The exit code of a process that says why it cannot start; starting it again is no use."""
+
+
 class StartError(GranaryError):
     """It cannot start."""

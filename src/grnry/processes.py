@@ -11,12 +11,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from grnry.errors import StartError
+from grnry.errors import CANNOT_START, StartError
 from grnry.logs import set_up_logging
 from grnry.settings import Settings
-
-CANNOT_START = 78
-"""The exit code of a process that says why it cannot start; starting it again is no use."""
 
 logger = logging.getLogger("grnry.processes")
 

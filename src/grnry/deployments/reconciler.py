@@ -21,7 +21,6 @@ from grnry.deployments.model import (
     Deployment,
     Observation,
     Seen,
-    State,
     next_action,
     what_is_seen,
 )
@@ -152,8 +151,3 @@ class Reconciler:
                     },
                 )
                 self._noted[name] = seen
-
-    @property
-    def has_work_in_hand(self) -> bool:
-        """Whether something is not yet as it is wanted."""
-        return any(seen.state in (State.DEPLOYING, State.STOPPING) for seen in self._noted.values())

@@ -19,8 +19,8 @@ from grnry.http.links import Links
 from grnry.http.openapi import errors
 from grnry.http.paging import WholePage, page_links
 from grnry.http.routing import Router
+from grnry.identity.model import GLOBAL
 
-GLOBAL = "global"
 EXPANSIONS = ("inputs", "outputs", "totalCount")
 BOTH_ENDS = frozenset({"inputs", "outputs"})
 

@@ -7,7 +7,7 @@ from pydantic import Field
 from grnry.event_types import model
 from grnry.event_types.model import Draft, EventType
 from grnry.event_types.names import topic_of, view_of
-from grnry.http.bodies import AnswerBody, RequestBody
+from grnry.http.bodies import AnswerBody, Link, RequestBody, SelfLink
 from grnry.http.times import time_text
 
 
@@ -76,14 +76,6 @@ class EventTypeBody(RequestBody):
             if self.type == model.DATA_IN
             else (),
         )
-
-
-class Link(AnswerBody):
-    href: str
-
-
-class SelfLink(AnswerBody):
-    itself: Link = Field(alias="self")
 
 
 class Author(AnswerBody):

@@ -22,11 +22,10 @@ from grnry.events.splitting import TooLarge, split, unpack
 from grnry.http.context import current_identity
 from grnry.http.error_model import PayloadTooLarge
 from grnry.http.routing import raw_route
-from grnry.identity.model import EDITOR, PRODUCER, Identity, require
+from grnry.identity.model import EDITOR, GLOBAL, PRODUCER, Identity, require
 from grnry.log.producer import Outcome, Producer
 from grnry.log.records import LogAway, Outgoing
 
-GLOBAL = "global"
 PATH = "/event-types/{event_type_name}/events"
 KNOWN_SECONDS = 2.0
 MOST_KNOWN = 10_000

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from grnry.errors import StartError
+from grnry.errors import CANNOT_START, StartError
 from grnry.household.folder import Process, start_of
 
 PR_SET_PDEATHSIG = 1
@@ -19,9 +19,6 @@ LONGEST_PAUSE_SECONDS = 5.0
 STEADY_SECONDS = 10.0
 HURRY_SECONDS = 2.0
 LOG_BYTES = 20 * 2**20
-
-CANNOT_START = 78
-"""The exit code of a process that says why it cannot start; starting it again is no use."""
 
 _libc = ctypes.CDLL(None)
 

@@ -11,7 +11,7 @@ the answer's header `X-Ignored-Fields`; an empty string for an optional field me
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 
@@ -59,6 +59,14 @@ class AnswerBody(BaseModel):
     model_config = ConfigDict(
         alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, frozen=True
     )
+
+
+class Link(AnswerBody):
+    href: str
+
+
+class SelfLink(AnswerBody):
+    itself: Link = Field(alias="self")
 
 
 def _or_default(field: FieldInfo | None, value: Any) -> Any:

@@ -7,30 +7,22 @@ from pydantic import Field
 
 from grnry.deployments.service import Condition
 from grnry.errors import BadInput
-from grnry.http.bodies import AnswerBody, RequestBody
+from grnry.http.bodies import AnswerBody, RequestBody, SelfLink
 from grnry.http.context import CurrentIdentity
 from grnry.http.links import Links
 from grnry.http.openapi import errors
 from grnry.http.routing import Router
 from grnry.http.times import epoch_ms
+from grnry.identity.model import GLOBAL
 from grnry.persisters.model import APP_NAME, Persister, stream_name
 from grnry.persisters.service import Action, Persisters
 
-GLOBAL = "global"
 PATH = "/event-types/{event_type_name}/eventstores/pg/persister"
 SCOPED = "/projects/{project_name}" + PATH
 
 ProjectName = Annotated[str, Path(alias="project_name", description="The project's name.")]
 EventTypeName = Annotated[str, Path(alias="event_type_name", description="The event type's name.")]
 Expand = Annotated[str, Query(description="`state` adds the persister's state.")]
-
-
-class Link(AnswerBody):
-    href: str
-
-
-class SelfLink(AnswerBody):
-    itself: Link = Field(alias="self")
 
 
 class StateAnswer(AnswerBody):
