@@ -77,7 +77,16 @@ class Postgres:
         return name
 
     def drop_database(self, name: str) -> None:
-        self.run("drop database {} with (force)", name)
+        def is_dropped() -> bool:
+            # Another role's backend may be on its way out still, or a vacuum on its way through:
+            # neither is ours to end, and both are gone in a moment.
+            try:
+                self.run("drop database {} with (force)", name)
+            except psycopg.errors.InsufficientPrivilege:
+                return False
+            return True
+
+        wait_for(is_dropped, what=f"{name} is dropped")
 
     def stop(self) -> None:
         self.process.terminate()
