@@ -27,6 +27,7 @@ from grnry.http.links import Links
 from grnry.http.paging import AnyPage, WholePage, page_links
 from grnry.http.parameters import Between, Export
 from grnry.http.routing import Router, raw_route
+from grnry.identity.access import SIGNED_IN
 from grnry.identity.tokens import TokenVerifier
 from grnry.settings import Settings
 from tests.identity.signing import EXPECTED, RSA, FixedKeys, claims, sign
@@ -71,7 +72,7 @@ ERRORS: dict[str, GranaryError | Exception] = {
 
 
 def things() -> Router:
-    router = Router(prefix="/things", tags=["things"])
+    router = Router(prefix="/things", tags=["things"], permission=SIGNED_IN)
     links = Links()
 
     @router.get("")
@@ -110,7 +111,7 @@ def things() -> Router:
 
 
 def tagged() -> Router:
-    router = Router()
+    router = Router(permission=SIGNED_IN)
     tag = entity_tag("thing", 1)
 
     @router.get("/tagged")
@@ -150,8 +151,8 @@ def make_client(settings: Settings, **others: object) -> TestClient:
         authenticator=TokenVerifier(FixedKeys(RSA), EXPECTED),
         routers=[things(), tagged()],
         raw_routes=[
-            raw_route("/raw", swallow, ["POST"]),
-            raw_route("/raw/{name}", explode, ["POST"]),
+            raw_route("/raw", swallow, ["POST"], permission=SIGNED_IN),
+            raw_route("/raw/{name}", explode, ["POST"], permission=SIGNED_IN),
         ],
         checks={"database": lambda: None},
     )

@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 from grnry.database.pool import Database
 from grnry.http.app import create_app
 from grnry.http.routing import Router
+from grnry.identity.access import SIGNED_IN
 from grnry.identity.tokens import TokenVerifier
 from grnry.settings import Settings
 from tests.identity.signing import EXPECTED, RSA, FixedKeys, claims, sign
@@ -88,7 +89,7 @@ def behind(door: Door, database_url: str) -> Iterator[Database]:
 
 @pytest.fixture
 def client(behind: Database) -> Iterator[TestClient]:
-    router = Router()
+    router = Router(permission=SIGNED_IN)
 
     @router.get("/one")
     def one() -> int:

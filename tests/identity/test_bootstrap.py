@@ -68,7 +68,7 @@ def test_many_processes_start_at_once(database: Database) -> None:
         list(threads.map(lambda _: bootstrap(database, "one", "secret"), range(6)))
     with database.transaction() as transaction:
         roles = store.roles_of(transaction, admin_of(database).id)
-    assert sum(len(given) for given in roles.values()) == 8
+    assert sum(len(given) for given in roles.values()) == 9
 
 
 def test_hashes_take_the_memory_they_should() -> None:

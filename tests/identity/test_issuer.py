@@ -15,6 +15,7 @@ from grnry.http.context import CurrentIdentity
 from grnry.http.links import Links
 from grnry.http.routing import Router
 from grnry.identity import store
+from grnry.identity.access import SIGNED_IN
 from grnry.identity.api import OPEN_PATHS, routes
 from grnry.identity.bootstrap import bootstrap
 from grnry.identity.issuer import Issuer, issuer_url
@@ -30,7 +31,7 @@ SECRET = "the-secret-of-the-command-line"
 
 
 def me() -> Router:
-    router = Router()
+    router = Router(permission=SIGNED_IN)
 
     @router.get("/me")
     def show(identity: CurrentIdentity) -> dict[str, Any]:
@@ -86,7 +87,7 @@ ADMIN = {
     "username": "admin",
     "roles": {
         "global": ["data_owner", "editor", "producer", "viewer"],
-        "project-api": ["project_creator", "user_viewer"],
+        "project-api": ["project_creator", "user_manager", "user_viewer"],
         "segment-management-api": ["segment_job_edit", "segment_job_view"],
     },
 }

@@ -3,6 +3,7 @@
 import pytest
 
 from grnry.errors import NotAccessible
+from grnry.identity.access import PROJECT, Permission
 from grnry.identity.model import (
     EDITOR,
     VIEWER,
@@ -10,7 +11,6 @@ from grnry.identity.model import (
     group_roles,
     has_role,
     identity_of_claims,
-    require,
 )
 
 ADA = Identity("4711", "ada", roles={"global": frozenset({VIEWER}), "shop": frozenset({EDITOR})})
@@ -29,12 +29,15 @@ ADA = Identity("4711", "ada", roles={"global": frozenset({VIEWER}), "shop": froz
 )
 def test_any_of_the_roles_is_enough(client: str, roles: tuple[str, ...], allowed: bool) -> None:
     assert has_role(ADA, client, *roles) is allowed
-    if allowed:
-        require(ADA, client, *roles)
-    else:
-        with pytest.raises(NotAccessible) as caught:
-            require(ADA, client, *roles)
-        assert caught.value.message == "Access forbidden due to missing roles."
+    permission = Permission("some", "", client, roles)
+    of_project = Permission("some", "", PROJECT, roles)
+    for each, project in ((permission, "elsewhere"), (of_project, client)):
+        if allowed:
+            each.check(ADA, project)
+        else:
+            with pytest.raises(NotAccessible) as caught:
+                each.check(ADA, project)
+            assert caught.value.message == "Access forbidden due to missing roles."
 
 
 def test_pairs_become_roles_by_client() -> None:

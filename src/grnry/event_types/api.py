@@ -18,15 +18,14 @@ from grnry.http.context import CurrentIdentity
 from grnry.http.links import Links
 from grnry.http.openapi import errors
 from grnry.http.paging import WholePage, page_links
-from grnry.http.routing import Router
-from grnry.identity.model import GLOBAL
+from grnry.http.routing import ProjectName, Router, Unscoped
+from grnry.identity.access import CHANGE, READ, SIGNED_IN
 
 EXPANSIONS = ("inputs", "outputs", "totalCount")
 BOTH_ENDS = frozenset({"inputs", "outputs"})
 
 _NATURAL = re.compile(r"[0-9]{1,9}")
 
-ProjectName = Annotated[str, Path(alias="project_name", description="The project's name.")]
 EventTypeName = Annotated[str, Path(alias="event_type_name", description="Its name, as it is.")]
 Search = Annotated[str, Query(description="Part of the display name, without regard to case.")]
 Expand = Annotated[
@@ -34,78 +33,48 @@ Expand = Annotated[
 ]
 
 
+EVERY = ""
+"""For the name of a project where all of them are meant."""
+IN_SHORT = Unscoped(EVERY, "of_all_projects", "Of all projects, and in short.", SIGNED_IN)
+
+
 def router(service: EventTypes, links: Links) -> Router:
     """All operations; those without a project read all projects and write to `global`."""
     api = Router(tags=["event types"])
     calls = _Calls(service, links)
 
-    @api.get("/projects/{project_name}/event-types", **_LIST)
-    def list_of_project(
+    @api.scoped("GET", "/event-types", unscoped=IN_SHORT, **_LIST)
+    def event_types(
         request: Request,
-        caller: CurrentIdentity,
         project: ProjectName,
         page: WholePage,
         search: Search = "",
         expand: Expand = "",
     ) -> Any:
-        """The latest version of each event type of a project."""
-        return calls.list(request, caller, project, page, search, expand)
+        """The latest version of each event type."""
+        return calls.list(request, project or None, page, search, expand)
 
-    @api.get("/event-types", **_LIST)
-    def list_of_all(
-        request: Request,
-        caller: CurrentIdentity,
-        page: WholePage,
-        search: Search = "",
-        expand: Expand = "",
-    ) -> Any:
-        """The latest version of each event type of all projects, in short."""
-        return calls.list(request, caller, None, page, search, expand)
-
-    @api.get("/projects/{project_name}/event-types/{event_type_name}", **_LIST_ONE)
-    def versions_of_project(
-        request: Request, caller: CurrentIdentity, project: ProjectName, name: EventTypeName
-    ) -> Any:
+    @api.scoped("GET", "/event-types/{event_type_name}", unscoped=IN_SHORT, **_LIST_ONE)
+    def event_type_versions(request: Request, project: ProjectName, name: EventTypeName) -> Any:
         """All versions of an event type, oldest first."""
-        return calls.versions(request, caller, project, name)
+        return calls.versions(request, project or None, name)
 
-    @api.get("/event-types/{event_type_name}", **_LIST_ONE)
-    def versions_of_all(request: Request, caller: CurrentIdentity, name: EventTypeName) -> Any:
-        """All versions of an event type of any project, in short."""
-        return calls.versions(request, caller, None, name)
-
-    @api.get("/projects/{project_name}/event-types/{event_type_name}/{version}", **_ONE)
-    def version_of_project(
-        request: Request,
-        caller: CurrentIdentity,
-        project: ProjectName,
-        name: EventTypeName,
-        version: str,
+    @api.scoped("GET", "/event-types/{event_type_name}/{version}", unscoped=IN_SHORT, **_ONE)
+    def event_type_version(
+        request: Request, project: ProjectName, name: EventTypeName, version: str
     ) -> Any:
         """One version: a number, or `latest`."""
-        return calls.version(request, caller, project, name, version)
+        return calls.version(request, project or None, name, version)
 
-    @api.get("/event-types/{event_type_name}/{version}", **_ONE)
-    def version_of_all(
-        request: Request, caller: CurrentIdentity, name: EventTypeName, version: str
-    ) -> Any:
-        """One version of an event type of any project, in short."""
-        return calls.version(request, caller, None, name, version)
-
-    @api.post("/projects/{project_name}/event-types", **_CREATE)
-    def create_in_project(
+    @api.scoped("POST", "/event-types", **_CREATE)
+    def create_event_type(
         request: Request, caller: CurrentIdentity, project: ProjectName, body: EventTypeBody
     ) -> Any:
         """Make an event type with its topic, view and persister."""
         return calls.create(request, caller, project, body.name, body)
 
-    @api.post("/event-types", **_CREATE)
-    def create_in_global(request: Request, caller: CurrentIdentity, body: EventTypeBody) -> Any:
-        """Make an event type in the project `global`."""
-        return calls.create(request, caller, GLOBAL, body.name, body)
-
-    @api.post("/projects/{project_name}/event-types/{event_type_name}", **_CREATE)
-    def create_named_in_project(
+    @api.scoped("POST", "/event-types/{event_type_name}", **_CREATE)
+    def create_named_event_type(
         request: Request,
         caller: CurrentIdentity,
         project: ProjectName,
@@ -115,44 +84,35 @@ def router(service: EventTypes, links: Links) -> Router:
         """Make an event type with a name of one's choice."""
         return calls.create(request, caller, project, name, body)
 
-    @api.post("/event-types/{event_type_name}", **_CREATE)
-    def create_named_in_global(
-        request: Request, caller: CurrentIdentity, name: EventTypeName, body: EventTypeBody
-    ) -> Any:
-        """Make an event type with a name of one's choice in the project `global`."""
-        return calls.create(request, caller, GLOBAL, name, body)
-
-    @api.delete("/projects/{project_name}/event-types/{event_type_name}", **_DELETE)
-    def delete_in_project(
-        caller: CurrentIdentity, project: ProjectName, name: EventTypeName
-    ) -> Response:
+    @api.scoped("DELETE", "/event-types/{event_type_name}", **_DELETE)
+    def delete_event_type(project: ProjectName, name: EventTypeName) -> Response:
         """Delete all versions, the persister, the topic and the view; stored events stay."""
-        service.delete(caller, project, name)
-        return Response(status_code=204)
-
-    @api.delete("/event-types/{event_type_name}", **_DELETE)
-    def delete_in_global(caller: CurrentIdentity, name: EventTypeName) -> Response:
-        """Delete an event type of the project `global`."""
-        service.delete(caller, GLOBAL, name)
+        service.delete(project, name)
         return Response(status_code=204)
 
     return api
 
 
 _ANSWER = {"response_model_exclude_unset": True}
-_LIST: dict[str, Any] = {"response_model": EventTypeList, **_ANSWER}
+_LIST: dict[str, Any] = {"response_model": EventTypeList, "permission": READ, **_ANSWER}
 _LIST_ONE: dict[str, Any] = {**_LIST, "responses": errors(404)}
 _ONE: dict[str, Any] = {
     "response_model": EventTypeAnswer,
+    "permission": READ,
     "responses": errors(404),
     **_ANSWER,
 }
 _CREATE: dict[str, Any] = {
     "response_model": EventTypeAnswer,
+    "permission": CHANGE,
     "responses": errors(409),
     **_ANSWER,
 }
-_DELETE: dict[str, Any] = {"status_code": 204, "responses": errors(404, 412)}
+_DELETE: dict[str, Any] = {
+    "status_code": 204,
+    "permission": CHANGE,
+    "responses": errors(404, 412),
+}
 
 
 class _Calls:
@@ -165,7 +125,6 @@ class _Calls:
     def list(
         self,
         request: Request,
-        caller: CurrentIdentity,
         project: str | None,
         page: WholePage,
         search: str,
@@ -174,7 +133,6 @@ class _Calls:
         expansions = parse_expansions(expand)
         with_total = "totalCount" in expansions
         found = self._service.page(
-            caller,
             project,
             search=search,
             limit=page.size,
@@ -190,10 +148,8 @@ class _Calls:
         }
         return answer | ({"totalCount": found.total} if with_total else {})
 
-    def versions(
-        self, request: Request, caller: CurrentIdentity, project: str | None, name: str
-    ) -> dict[str, Any]:
-        found = self._service.versions(caller, project, name)
+    def versions(self, request: Request, project: str | None, name: str) -> dict[str, Any]:
+        found = self._service.versions(project, name)
         return {
             "_links": {"self": {"href": self._links.to_itself(request)}},
             "eventTypes": [self._render(request, each, project, frozenset()) for each in found],
@@ -202,12 +158,11 @@ class _Calls:
     def version(
         self,
         request: Request,
-        caller: CurrentIdentity,
         project: str | None,
         name: str,
         version: str,
     ) -> dict[str, Any]:
-        found = self._service.version(caller, project, name, parse_version(version))
+        found = self._service.version(project, name, parse_version(version))
         return self._render(request, found, project, BOTH_ENDS)
 
     def create(

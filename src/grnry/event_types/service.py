@@ -19,7 +19,7 @@ from grnry.deployments.model import State
 from grnry.errors import AlreadyExists, BadInput, GranaryError, InUse, NotFound, Problem
 from grnry.event_types import names, store
 from grnry.event_types.model import Draft, EventType
-from grnry.identity.model import EDITOR, VIEWER, Identity, require
+from grnry.identity.model import Identity
 from grnry.log.admin import Admin
 from grnry.log.records import LARGEST_BATCH
 from grnry.persisters import service as persisters
@@ -53,7 +53,6 @@ class EventTypes:
 
     def page(
         self,
-        caller: Identity,
         project: str | None,
         *,
         search: str,
@@ -62,25 +61,19 @@ class EventTypes:
         with_total: bool,
     ) -> Page:
         """The latest versions, of one project or of all."""
-        if project is not None:
-            require(caller, project, VIEWER, EDITOR)
         with self._database.transaction() as transaction:
             found = store.page(transaction, project, search, limit + 1, offset)
             total = store.count(transaction, project, search) if with_total else None
         return Page(found[:limit], len(found) > limit, total)
 
-    def versions(self, caller: Identity, project: str | None, name: str) -> list[EventType]:
+    def versions(self, project: str | None, name: str) -> list[EventType]:
         """All versions, oldest first."""
-        if project is not None:
-            require(caller, project, VIEWER, EDITOR)
         with self._database.transaction() as transaction:
             return _versions(transaction, name, project)
 
-    def version(
-        self, caller: Identity, project: str | None, name: str, version: int | None
-    ) -> EventType:
+    def version(self, project: str | None, name: str, version: int | None) -> EventType:
         """One version; the latest where none is named."""
-        found = self.versions(caller, project, name)
+        found = self.versions(project, name)
         for event_type in found:
             if event_type.version == version:
                 return event_type
@@ -88,17 +81,10 @@ class EventTypes:
             return found[-1]
         raise NotFound(f"Event Type '{name}' with version '{version}' not found.")
 
-    def for_sending(self, caller: Identity, project: str, name: str) -> EventType:
-        """The latest version, for who may send events to it."""
-        require(caller, project, EDITOR, "producer")
-        with self._database.transaction() as transaction:
-            return _versions(transaction, name, project)[-1]
-
     # Making -----------------------------------------------------------------------------------
 
     def create(self, caller: Identity, project: str, name: str | None, draft: Draft) -> EventType:
         """Make an event type with its topic, view and persister; all of it or nothing."""
-        require(caller, project, EDITOR)
         _check(name, draft)
         with self._at_work() as work:
             taken = self._intend(caller, project, name, draft, work)
@@ -107,7 +93,7 @@ class EventTypes:
             except Exception:
                 self._undo_quietly(taken)
                 raise
-        return self.version(caller, project, taken, None)
+        return self.version(project, taken, None)
 
     @contextmanager
     def _at_work(self) -> Iterator[set[str]]:
@@ -166,9 +152,8 @@ class EventTypes:
 
     # Deleting ---------------------------------------------------------------------------------
 
-    def delete(self, caller: Identity, project: str, name: str) -> None:
+    def delete(self, project: str, name: str) -> None:
         """Delete all versions, the persister, the topic, the view. Stored events stay."""
-        require(caller, project, EDITOR)
         with self._at_work() as work:
             work.add(name)
             with self._database.transaction() as transaction:

@@ -14,15 +14,14 @@ import orjson
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
 
 from grnry.event_types.service import EventTypes
 from grnry.events.metadata import MetadataExtractor, Rejected
 from grnry.events.splitting import TooLarge, split, unpack
-from grnry.http.context import current_identity
 from grnry.http.error_model import PayloadTooLarge
-from grnry.http.routing import raw_route
-from grnry.identity.model import EDITOR, GLOBAL, PRODUCER, Identity, require
+from grnry.http.routing import PROJECT_PREFIX, RawRoute, raw_route
+from grnry.identity.access import SEND
+from grnry.identity.model import GLOBAL
 from grnry.log.producer import Outcome, Producer
 from grnry.log.records import LogAway, Outgoing
 
@@ -92,18 +91,16 @@ class Collector:
         self._max_bytes = max_bytes
         self._known: dict[tuple[str, str], _Known] = {}
 
-    def routes(self) -> list[BaseRoute]:
+    def routes(self) -> list[RawRoute]:
         return [
-            raw_route("/projects/{project_name}" + PATH, self.take, ["POST"], OPERATION),
-            raw_route(PATH, self.take, ["POST"], OPERATION),
+            raw_route(path, self.take, ["POST"], OPERATION, permission=SEND)
+            for path in (PROJECT_PREFIX + PATH, PATH)
         ]
 
     async def take(self, request: Request) -> Response:
         """202 with how many events were taken, and why the others were not."""
-        caller = await current_identity(request)
         project = request.path_params.get("project_name", GLOBAL)
-        require(caller, project, EDITOR, PRODUCER)
-        known = await self._event_type(caller, project, request.path_params["event_type_name"])
+        known = await self._event_type(project, request.path_params["event_type_name"])
         events = await self._events(request)
         records, rejected = _extract(events, known.extractor, _headers(request))
         for start in range(0, len(records), MOST_AT_ONCE):
@@ -120,11 +117,11 @@ class Collector:
             raise PayloadTooLarge(self._max_bytes) from error
         return split(body, request.headers.get("content-type", ""))
 
-    async def _event_type(self, caller: Identity, project: str, name: str) -> _Known:
+    async def _event_type(self, project: str, name: str) -> _Known:
         """Looked up again after a moment, so that a new version takes effect."""
         known = self._known.get((project, name))
         if known is None or known.until < time.monotonic():
-            found = await run_in_threadpool(self._event_types.for_sending, caller, project, name)
+            found = await run_in_threadpool(self._event_types.version, project, name, None)
             extractor = MetadataExtractor.of(found)
             known = _Known(found.topic, extractor, time.monotonic() + KNOWN_SECONDS)
             if len(self._known) >= MOST_KNOWN:

@@ -8,13 +8,13 @@ process gives all parts.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute
 
 from grnry import __version__
 from grnry.http.authentication import OPEN_PATHS, Authentication, Authenticator, OpenPaths
+from grnry.http.authorisation import AnyProject, KnownProjects
 from grnry.http.docs_page import docs_page
 from grnry.http.edge import Edge
 from grnry.http.error_handlers import add_error_handlers
@@ -23,7 +23,8 @@ from grnry.http.health import Check, health_router
 from grnry.http.intake import Intake
 from grnry.http.metrics import RequestMetrics, metrics_page, new_registry
 from grnry.http.openapi import TITLE, describe
-from grnry.http.routing import raw_route
+from grnry.http.routing import RawRoute, Router, raw_route
+from grnry.identity.access import OPEN, SIGNED_IN
 from grnry.settings import Settings
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -33,8 +34,9 @@ def create_app(
     *,
     settings: Settings,
     authenticator: Authenticator,
-    routers: Iterable[APIRouter] = (),
-    raw_routes: Iterable[BaseRoute] = (),
+    projects: KnownProjects | None = None,
+    routers: Iterable[Router] = (),
+    raw_routes: Iterable[RawRoute] = (),
     checks: Mapping[str, Check] | None = None,
     open_paths: Sequence[str] = (),
     registry: CollectorRegistry | None = None,
@@ -60,12 +62,16 @@ def create_app(
             Middleware(Intake, limit=settings.max_body_bytes),
         ],
     )
+    app.state.projects = projects or AnyProject()
     add_error_handlers(app)
     # Taken over as they are: `include_router` wraps them in what costs every request time.
     for router in (health_router(checks or {}), *routers):
         app.router.routes.extend(router.routes)
     app.router.routes.extend(raw_routes)
-    app.router.routes.append(raw_route("/metrics", metrics_page(registry), ["GET"]))
-    app.router.routes.append(raw_route("/docs", docs_page(app), ["GET"]))
+    watching = OPEN if settings.metrics_anonymous else SIGNED_IN
+    app.router.routes += [
+        raw_route("/metrics", metrics_page(registry), ["GET"], permission=watching),
+        raw_route("/docs", docs_page(app), ["GET"], permission=OPEN),
+    ]
     app.openapi = describe(app, opened)  # type: ignore[method-assign]
     return app

@@ -8,6 +8,7 @@ from fastapi import Response
 from grnry.errors import GranaryError
 from grnry.http.bodies import AnswerBody
 from grnry.http.routing import Router
+from grnry.identity.access import OPEN
 
 logger = logging.getLogger("grnry.http")
 
@@ -40,7 +41,7 @@ def look_at(name: str, check: Check) -> str:
 
 
 def health_router(checks: Mapping[str, Check]) -> Router:
-    router = Router(prefix="/health", tags=["health"])
+    router = Router(prefix="/health", tags=["health"], permission=OPEN)
 
     @router.get("/live")
     async def live() -> Liveness:

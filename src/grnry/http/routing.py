@@ -1,21 +1,37 @@
-"""Routers for rooms: JSON bodies read strictly, and raw routes that read their body themselves."""
+"""Routers for rooms: each operation with its permission, JSON bodies read strictly.
 
+Raw routes read their body themselves.
+"""
+
+import inspect
 import json
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
+from dataclasses import dataclass
+from enum import Enum
 from functools import wraps
 from inspect import iscoroutinefunction
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Request, Response
+from fastapi import Path, Request, Response
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
+from grnry.http.authorisation import authorise
 from grnry.http.error_model import UnsupportedMediaType
+from grnry.identity.access import Permission
+from grnry.identity.model import GLOBAL
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+Endpoint = Callable[..., Any]
+Register = Callable[[Endpoint], Endpoint]
+
+PROJECT_PREFIX = "/projects/{project_name}"
+PERMISSION = "x-permission"
+
+ProjectName = Annotated[str, Path(alias="project_name", description="The project's name.")]
 
 
 class JsonRequest(Request):
@@ -51,17 +67,27 @@ def in_thread(endpoint: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class JsonRoute(APIRoute):
-    """A route whose body is JSON or refused with 415."""
+    """A route that its permission guards, and whose body is JSON or refused with 415.
 
-    def __init__(self, path: str, endpoint: Callable[..., Any], **others: Any) -> None:
-        super().__init__(path, in_thread(endpoint), **others)
+    Who may not call it learns that before anything of the request is read.
+    """
+
+    def __init__(
+        self, path: str, endpoint: Callable[..., Any], *, permission: Permission, **others: Any
+    ) -> None:
+        self.permission = permission
+        super().__init__(path, in_thread(endpoint), strict_content_type=False, **others)
+        self.description = said_with(self.description, permission)
+        self.openapi_extra = {**(self.openapi_extra or {}), PERMISSION: permission.name}
 
     def get_route_handler(self) -> Handler:
         handler = super().get_route_handler()
-        if self.body_field is None:
-            return handler
+        reads_body = self.body_field is not None
 
         async def handle(request: Request) -> Response:
+            await authorise(request, self.permission)
+            if not reads_body:
+                return await handler(request)
             content_type = request.headers.get("content-type", "")
             if not is_json(content_type):
                 raise UnsupportedMediaType(content_type)
@@ -70,22 +96,117 @@ class JsonRoute(APIRoute):
         return handle
 
 
-class Router(APIRouter):
-    """What a room's `api.py` adds its operations to."""
+@dataclass(frozen=True, slots=True)
+class Unscoped:
+    """How an operation of a project answers where its path names no project."""
 
-    def __init__(self, *, prefix: str = "", tags: list[str] | None = None) -> None:
-        super().__init__(
-            prefix=prefix,
-            tags=list(tags or []),
-            route_class=JsonRoute,
-            redirect_slashes=False,
-            strict_content_type=False,
+    project: str
+    """What the handler gets for the project's name."""
+    ending: str
+    """What the handler's name ends with, as two operations have two names."""
+    note: str
+    """What its description says in addition."""
+    permission: Permission | None = None
+    """Where it is another one."""
+
+
+IN_GLOBAL = Unscoped(GLOBAL, "in_global", "In the project `global`.")
+
+
+class Router:
+    """What a room's `api.py` adds its operations to, each with its permission.
+
+    A permission of the router is that of all its operations which name none.
+    """
+
+    def __init__(
+        self,
+        *,
+        prefix: str = "",
+        tags: list[str] | None = None,
+        permission: Permission | None = None,
+    ) -> None:
+        self.routes: list[JsonRoute] = []
+        self._prefix = prefix
+        self._tags = list(tags or [])
+        self._permission = permission
+
+    def get(self, path: str, **options: Any) -> Register:
+        return self.operation("GET", path, **options)
+
+    def post(self, path: str, **options: Any) -> Register:
+        return self.operation("POST", path, **options)
+
+    def put(self, path: str, **options: Any) -> Register:
+        return self.operation("PUT", path, **options)
+
+    def delete(self, path: str, **options: Any) -> Register:
+        return self.operation("DELETE", path, **options)
+
+    def operation(self, method: str, path: str, **options: Any) -> Register:
+        def register(endpoint: Endpoint) -> Endpoint:
+            self._add(method, path, endpoint, **options)
+            return endpoint
+
+        return register
+
+    def scoped(
+        self, method: str, path: str, *, unscoped: Unscoped = IN_GLOBAL, **options: Any
+    ) -> Register:
+        """One handler for two operations: with the prefix `/projects/{project_name}`, and without.
+
+        It has a parameter `project` of the kind `ProjectName`.
+        """
+
+        def register(endpoint: Endpoint) -> Endpoint:
+            self._add(method, PROJECT_PREFIX + path, endpoint, **options)
+            without = {**options, "permission": unscoped.permission or options.get("permission")}
+            self._add(method, path, without_project(endpoint, unscoped), **without)
+            return endpoint
+
+        return register
+
+    def _add(
+        self,
+        method: str,
+        path: str,
+        endpoint: Endpoint,
+        *,
+        permission: Permission | None = None,
+        **options: Any,
+    ) -> None:
+        needed = permission or self._permission
+        if needed is None:
+            raise TypeError(f"{method} {path} has no permission: say who may call it")
+        tags: list[str | Enum] = [*self._tags]
+        made = JsonRoute(
+            self._prefix + path, endpoint, methods=[method], tags=tags, permission=needed, **options
         )
+        self.routes.append(made)
+
+
+def without_project(endpoint: Endpoint, unscoped: Unscoped) -> Endpoint:
+    """The handler with its project given, as the framework reads a handler's signature."""
+    own = inspect.signature(endpoint)
+    others = [each for name, each in own.parameters.items() if name != "project"]
+
+    async def run_async(**values: Any) -> Any:
+        return await endpoint(project=unscoped.project, **values)
+
+    def run(**values: Any) -> Any:
+        return endpoint(project=unscoped.project, **values)
+
+    made: Any = run_async if iscoroutinefunction(endpoint) else run
+    made.__signature__ = own.replace(parameters=others)
+    made.__name__ = f"{endpoint.__name__}_{unscoped.ending}"
+    made.__doc__ = f"{inspect.getdoc(endpoint) or ''}\n\n{unscoped.note}"
+    return made  # type: ignore[no-any-return]
 
 
 class RawRoute(Route):
     """A plain route, without models and threads; what it does is described by hand."""
 
+    permission: Permission
     described: Mapping[str, Any] | None = None
     """Its operation in the machine-readable contract."""
 
@@ -101,8 +222,22 @@ def raw_route(
     endpoint: Callable[[Request], Awaitable[Response]],
     methods: Collection[str],
     described: Mapping[str, Any] | None = None,
-) -> Route:
+    *,
+    permission: Permission,
+) -> RawRoute:
     """An async route that reads its body itself, beneath the same authentication and errors."""
-    route = RawRoute(path, endpoint, methods=methods)
-    route.described = described
+
+    async def guarded(request: Request) -> Response:
+        await authorise(request, permission)
+        return await endpoint(request)
+
+    route = RawRoute(path, guarded if permission.needs_token else endpoint, methods=methods)
+    route.permission = permission
+    if described:
+        said = said_with(described.get("description", ""), permission)
+        route.described = {**described, "description": said, PERMISSION: permission.name}
     return route
+
+
+def said_with(description: str, permission: Permission) -> str:
+    return f"{description}\n\n{permission.sentence}".strip()

@@ -9,11 +9,11 @@ from urllib.parse import parse_qsl, unquote_plus
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from grnry.errors import TooManyRequests
 from grnry.http.links import Links
-from grnry.http.routing import raw_route
+from grnry.http.routing import RawRoute, raw_route
+from grnry.identity.access import OPEN
 from grnry.identity.issuer import GRANTS, REALM, Issuer, Refused, TokenRequest
 
 BASE = "/auth/realms/{realm}"
@@ -61,14 +61,16 @@ async def read_form(request: Request) -> dict[str, str] | None:
     return None if unusable else form
 
 
-def routes(issuer: Issuer, links: Links) -> list[Route]:
+def routes(issuer: Issuer, links: Links) -> list[RawRoute]:
     """The issuer's endpoints, which are open without a token (`OPEN_PATHS`)."""
     calls = _Calls(issuer, links)
     protocol = f"{BASE}/protocol/openid-connect"
     return [
-        raw_route(f"{protocol}/token", calls.token, ["POST"]),
-        raw_route(f"{protocol}/certs", calls.certificates, ["GET"]),
-        raw_route(f"{BASE}/.well-known/openid-configuration", calls.discovery, ["GET"]),
+        raw_route(f"{protocol}/token", calls.token, ["POST"], permission=OPEN),
+        raw_route(f"{protocol}/certs", calls.certificates, ["GET"], permission=OPEN),
+        raw_route(
+            f"{BASE}/.well-known/openid-configuration", calls.discovery, ["GET"], permission=OPEN
+        ),
     ]
 
 

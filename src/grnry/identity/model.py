@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from grnry.errors import NotAccessible
-
 GLOBAL = "global"
 PROJECT_API = "project-api"
 PROFILE_API = "profile-api"
@@ -17,7 +15,12 @@ PRODUCER = "producer"
 DATA_OWNER = "data_owner"
 
 PROJECT_ROLES = (VIEWER, EDITOR, PRODUCER, DATA_OWNER)
-PROJECT_API_ROLES = ("project_creator", "user_viewer")
+
+PROJECT_CREATOR = "project_creator"
+USER_VIEWER = "user_viewer"
+USER_MANAGER = "user_manager"
+
+PROJECT_API_ROLES = (PROJECT_CREATOR, USER_VIEWER, USER_MANAGER)
 SEGMENT_API_ROLES = ("segment_job_view", "segment_job_edit")
 
 Roles = Mapping[str, frozenset[str]]
@@ -43,12 +46,6 @@ class Identity:
 def has_role(identity: Identity, client: str, *roles: str) -> bool:
     """Whether they have any of the roles."""
     return not identity.roles.get(client, frozenset()).isdisjoint(roles)
-
-
-def require(identity: Identity, client: str, *roles: str) -> None:
-    """Refuse who has none of the roles. A project that is not there has nobody's roles."""
-    if not has_role(identity, client, *roles):
-        raise NotAccessible
 
 
 def group_roles(pairs: Iterable[tuple[str, str]]) -> Roles:

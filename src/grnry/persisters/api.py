@@ -8,19 +8,16 @@ from pydantic import Field
 from grnry.deployments.service import Condition
 from grnry.errors import BadInput
 from grnry.http.bodies import AnswerBody, RequestBody, SelfLink
-from grnry.http.context import CurrentIdentity
 from grnry.http.links import Links
 from grnry.http.openapi import errors
-from grnry.http.routing import Router
+from grnry.http.routing import ProjectName, Router
 from grnry.http.times import epoch_ms
-from grnry.identity.model import GLOBAL
+from grnry.identity.access import CHANGE, READ
 from grnry.persisters.model import APP_NAME, Persister, stream_name
 from grnry.persisters.service import Action, Persisters
 
 PATH = "/event-types/{event_type_name}/eventstores/pg/persister"
-SCOPED = "/projects/{project_name}" + PATH
 
-ProjectName = Annotated[str, Path(alias="project_name", description="The project's name.")]
 EventTypeName = Annotated[str, Path(alias="event_type_name", description="The event type's name.")]
 Expand = Annotated[str, Query(description="`state` adds the persister's state.")]
 
@@ -69,53 +66,24 @@ def router(service: Persisters, links: Links) -> Router:
     api = Router(tags=["persisters"])
     calls = _Calls(service, links)
 
-    @api.get(SCOPED, **_PERSISTER)
-    def persister_of_project(
-        request: Request,
-        caller: CurrentIdentity,
-        project: ProjectName,
-        name: EventTypeName,
-        expand: Expand = "",
+    @api.scoped("GET", PATH, permission=READ, **_PERSISTER)
+    def persister(
+        request: Request, project: ProjectName, name: EventTypeName, expand: Expand = ""
     ) -> Any:
         """A persister and its configuration."""
-        return calls.persister(request, caller, project, name, expand)
+        return calls.persister(request, project, name, expand)
 
-    @api.get(PATH, **_PERSISTER)
-    def persister_of_global(
-        request: Request, caller: CurrentIdentity, name: EventTypeName, expand: Expand = ""
-    ) -> Any:
-        """A persister of the project `global` and its configuration."""
-        return calls.persister(request, caller, GLOBAL, name, expand)
-
-    @api.get(SCOPED + "/state", **_STATE)
-    def state_in_project(
-        request: Request, caller: CurrentIdentity, project: ProjectName, name: EventTypeName
-    ) -> Any:
+    @api.scoped("GET", PATH + "/state", permission=READ, **_STATE)
+    def persister_state(request: Request, project: ProjectName, name: EventTypeName) -> Any:
         """A persister's state, as it is observed."""
-        return calls.state(request, caller, project, name)
+        return calls.state(request, project, name)
 
-    @api.get(PATH + "/state", **_STATE)
-    def state_in_global(request: Request, caller: CurrentIdentity, name: EventTypeName) -> Any:
-        """The state of a persister of the project `global`."""
-        return calls.state(request, caller, GLOBAL, name)
-
-    @api.post(SCOPED + "/state", **_STATE)
-    def act_in_project(
-        request: Request,
-        caller: CurrentIdentity,
-        project: ProjectName,
-        name: EventTypeName,
-        body: ActionBody,
+    @api.scoped("POST", PATH + "/state", permission=CHANGE, **_STATE)
+    def start_or_stop_persister(
+        request: Request, project: ProjectName, name: EventTypeName, body: ActionBody
     ) -> Any:
         """Start or stop a persister."""
-        return calls.act(request, caller, project, name, body)
-
-    @api.post(PATH + "/state", **_STATE)
-    def act_in_global(
-        request: Request, caller: CurrentIdentity, name: EventTypeName, body: ActionBody
-    ) -> Any:
-        """Start or stop a persister of the project `global`."""
-        return calls.act(request, caller, GLOBAL, name, body)
+        return calls.act(request, project, name, body)
 
     return api
 
@@ -127,31 +95,25 @@ class _Calls:
         self._service = service
         self._links = links
 
-    def persister(
-        self, request: Request, caller: CurrentIdentity, project: str, name: str, expand: str
-    ) -> dict[str, Any]:
+    def persister(self, request: Request, project: str, name: str, expand: str) -> dict[str, Any]:
         if expand not in ("", "state"):
             raise BadInput.of("expand", f"must be 'state' but is '{expand}'")
-        persister, condition = self._service.find(caller, project, name)
+        persister, condition = self._service.find(project, name)
         answer = _persister(persister, self._path(request, project, name))
         if expand:
             answer["state"] = _state(condition, self._path(request, project, name) + "/state")
         return answer
 
-    def state(
-        self, request: Request, caller: CurrentIdentity, project: str, name: str
-    ) -> dict[str, Any]:
-        _, condition = self._service.find(caller, project, name)
+    def state(self, request: Request, project: str, name: str) -> dict[str, Any]:
+        _, condition = self._service.find(project, name)
         return _state(condition, self._path(request, project, name) + "/state")
 
-    def act(
-        self, request: Request, caller: CurrentIdentity, project: str, name: str, body: ActionBody
-    ) -> dict[str, Any]:
+    def act(self, request: Request, project: str, name: str, body: ActionBody) -> dict[str, Any]:
         if body.action not in Action.__members__:
             raise BadInput.of(
                 "action", f"was assigned an invalid value, provided value: '{body.action}'"
             )
-        condition = self._service.act(caller, project, name, Action(body.action))
+        condition = self._service.act(project, name, Action(body.action))
         return _state(condition, self._path(request, project, name) + "/state")
 
     def _path(self, request: Request, project: str, name: str) -> str:
