@@ -23,6 +23,10 @@ GRACE_SECONDS = 1.0
 # How long a host may take to answer a TCP connection; a host that is off answers nothing.
 REACH_SECONDS = 0.5
 
+SESSION = "-c search_path=pg_catalog,pg_temp"
+"""Of every session of ours: a name is looked up in the catalogue and nowhere else, so that nothing
+that somebody else has made can stand in for what is meant."""
+
 # What a client asks before it says anything else; a live server answers with one letter.
 _ASK_FOR_TLS = bytes.fromhex("0000000804d2162f")
 
@@ -69,23 +73,22 @@ def _while_it_speaks(gen: PQGen[RV], seconds: float) -> PQGen[RV]:
 
 
 def connect(url: str, application: str, answer_seconds: float = ANSWER_SECONDS) -> Connection:
-    """A connection in which every name is looked up in the catalogue first, and nowhere else."""
+    """A connection whose answers have deadlines."""
     milliseconds = int(answer_seconds * 1000)
     settings = {
-        "search_path": "pg_catalog,pg_temp",
         "statement_timeout": milliseconds,
         "lock_timeout": milliseconds * 4 // 5,
         # Of a process that is frozen in its transaction, the locks are not kept for ever.
         "idle_in_transaction_session_timeout": 60_000,
     }
     given = str(conninfo_to_dict(url).get("options") or "")
-    options = " ".join([given, *(f"-c {name}={value}" for name, value in settings.items())])
+    deadlines = [f"-c {name}={value}" for name, value in settings.items()]
     connection = Connection.connect(
         url,
         autocommit=True,
         row_factory=dict_row,
         application_name=application,
-        options=options.strip(),
+        options=" ".join([given, SESSION, *deadlines]).strip(),
         connect_timeout=CONNECT_SECONDS,
         keepalives_idle=15,
         keepalives_interval=5,

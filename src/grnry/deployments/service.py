@@ -7,9 +7,6 @@ from grnry.database.queries import Queries, load
 from grnry.database.transaction import Json, Transaction
 from grnry.deployments.model import State
 
-RECONCILER_LOCK = 0x6772_6E72_0001
-"""Held by the one process that reconciles."""
-
 
 @dataclass(frozen=True, slots=True)
 class Condition:
@@ -53,7 +50,7 @@ def delete(transaction: Transaction, name: str) -> None:
 
 
 def condition(transaction: Transaction, name: str) -> Condition | None:
-    row = transaction.row(_queries().state, name=name, lock=RECONCILER_LOCK)
+    row = transaction.row(_queries().state, name=name)
     if row is None:
         return None
     state = State(row["state"])

@@ -8,6 +8,7 @@ import msgspec
 
 from grnry.database import sql
 from grnry.database.queries import Queries, load
+from grnry.database.roles import verifier
 from grnry.database.transaction import Transaction
 from grnry.projects.database_space import make_space, role_of
 
@@ -39,7 +40,8 @@ def ensure_role(transaction: Transaction, folder: Path, project: str) -> None:
     if known is not None and transaction.value(_queries().may_log_in, role=role_of(project)):
         return
     known = Credentials(role_of(project), secrets.token_hex(24))
-    names = {"role": sql.Identifier(known.username), "password": sql.Literal(known.password)}
+    secret = verifier(transaction.connection, known.username, known.password)
+    names = {"role": sql.Identifier(known.username), "password": secret}
     transaction.run(_queries().composed("set_password", **names))
     _write(file_of(folder, project), known)
 
