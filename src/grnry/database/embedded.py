@@ -32,8 +32,8 @@ listen_addresses = '127.0.0.1'
 port = {port}
 unix_socket_directories = {sockets}
 unix_socket_permissions = 0700
-# A process each, and only as many as are open: workers, the API, and 20 for a project. What projects
-# may use up together leaves the last of them to the platform and its workers.
+# A process for each that is open: workers, the API, and at most 20 for a project. Projects together
+# cannot take the last of them, which are for the platform and its workers.
 max_connections = 200
 reserved_connections = 40
 shared_buffers = {shared_buffers}MB
