@@ -19,9 +19,9 @@ from grnry.database.migrate import migrate
 from grnry.database.pool import Database
 
 if TYPE_CHECKING:
-    from tests.servers import OutsideServer
     from tests.event_types.calling import Caller
     from tests.running import Granary
+    from tests.servers import OutsideServer
 
 PASSWORD = "for-tests"
 

@@ -48,7 +48,9 @@ def name_of(programs: Path | None) -> str:
     if programs is None:
         return "embedded"
     try:
-        said = subprocess.run([programs / "postgres", "--version"], capture_output=True, text=True)
+        said = subprocess.run(
+            [programs / "postgres", "--version"], capture_output=True, text=True, check=True
+        )
     except OSError:
         return "debian"
     return "postgresql-" + re.sub(r".* (\d+).*", r"\1", said.stdout.strip(), flags=re.DOTALL)

@@ -29,6 +29,7 @@ from grnry.log.producer import Producer
 from grnry.persisters import api as persisters_api
 from grnry.persisters.service import Persisters
 from grnry.projects.credentials import ensure_role
+from grnry.projects.watchdog import Watchdog
 from grnry.settings import Settings
 
 WAIT_SECONDS = 60.0
@@ -48,6 +49,7 @@ class ControlPlane:
             application="grnry-api",
             answer_seconds=settings.database_answer_seconds,
         )
+        self.watchdog = Watchdog(self.database)
         self.admin = Admin(settings.kafka_bootstrap)
         self.producer = Producer(settings.kafka_bootstrap, "grnry-api")
         self.keys = SigningKeys(self.database)
@@ -93,7 +95,9 @@ class ControlPlane:
 
     @asynccontextmanager
     async def _lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
+        self.watchdog.start()
         yield
+        self.watchdog.stop()
         self.producer.close()
         self.database.close()
 

@@ -41,6 +41,18 @@ class UniqueViolation(GranaryError):  # noqa: N818
         super().__init__(f"A row violates '{constraint}'.")
 
 
+class NameTaken(GranaryError):  # noqa: N818
+    """Something of that name is there already, which somebody else has made."""
+
+
+class StillNeeded(GranaryError):  # noqa: N818
+    """Something else in the database stands on it."""
+
+    def __init__(self, by: str) -> None:
+        self.by = by
+        super().__init__(f"It cannot be dropped: {by}")
+
+
 def is_away(error: psycopg.Error) -> bool:
     """Tell a database that is away from a statement that is wrong."""
     if error.sqlstate is None:
@@ -54,6 +66,10 @@ def foreign_errors() -> Iterator[None]:
         yield
     except psycopg.errors.UniqueViolation as error:
         raise UniqueViolation(error.diag.constraint_name or "") from error
+    except (psycopg.errors.DuplicateTable, psycopg.errors.DuplicateObject) as error:
+        raise NameTaken(error.diag.message_primary) from error
+    except psycopg.errors.DependentObjectsStillExist as error:
+        raise StillNeeded(error.diag.message_detail or "") from error
     except psycopg.Error as error:
         if is_away(error):
             raise DatabaseAway from error

@@ -40,13 +40,13 @@ def stop(transaction: Transaction, name: str) -> None:
 
 def _want(transaction: Transaction, name: str, desired: str) -> None:
     transaction.run(_queries().want, name=name, desired=desired)
-    transaction.rows(_queries().notify, name=name)
+    transaction.rows(_queries().notify)
 
 
 def delete(transaction: Transaction, name: str) -> None:
     """Forget it; the reconciler stops what still runs."""
     transaction.run(_queries().delete, name=name)
-    transaction.rows(_queries().notify, name=name)
+    transaction.rows(_queries().notify)
 
 
 def condition(transaction: Transaction, name: str) -> Condition | None:

@@ -19,7 +19,8 @@ set desired = %(desired)s, desired_at = now(),
 where name = %(name)s and desired <> %(desired)s;
 
 -- name: notify
-select pg_notify('grnry_deployments', %(name)s);
+-- Says nothing but that something is wanted, as everybody who logs in can listen.
+select pg_notify('grnry_deployments', '');
 
 -- name: state
 select desired, generation, state, message, retrying, observed_generation,
