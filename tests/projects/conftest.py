@@ -33,6 +33,10 @@ class Arena:
     name: str
     database: Database
 
+    @property
+    def url(self) -> str:
+        return self.server.url(self.name)
+
     def log_in(self, role: str) -> Connection:
         url = self.server.url(self.name, role)
         return psycopg.connect(url, autocommit=True, connect_timeout=5)

@@ -1,7 +1,7 @@
 """What the role of a project tries, and must not do. Each of these is run on every server."""
 
-import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -37,10 +37,10 @@ FORBIDDEN = [
     "update north.eventstore_birds set message = null",
     "delete from north.eventstore_birds",
     "truncate public.eventstore",
-    "lock table north.eventstore_birds in access exclusive mode",
-    "lock table public.eventstore in access share mode",
-    "lock table grnry.migrations in access share mode",
-    "lock table grnry.leaders in access share mode",
+    "begin; lock table north.eventstore_birds in access exclusive mode",
+    "begin; lock table public.eventstore in access share mode",
+    "begin; lock table grnry.migrations in access share mode",
+    "begin; lock table grnry.leaders in access share mode",
     "drop view north.eventstore_birds",
     "drop view north.eventstore_birds cascade",
     "alter view north.eventstore_birds rename to mine",
@@ -54,10 +54,11 @@ FORBIDDEN = [
     "alter table public.eventstore disable trigger all",
     "create index mine on public.eventstore (created)",
     "reindex table public.eventstore",
+    "analyze public.eventstore",
+    "vacuum public.eventstore",
     "drop schema north",
     "alter schema north rename to mine",
     "alter schema north owner to current_user",
-    "grant usage on schema north to public",
     "drop owned by grnry",
     "reassign owned by grnry to current_user",
     # places that are not its own
@@ -125,8 +126,7 @@ FORBIDDEN = [
     "select pg_cancel_backend({platform})",
 ]
 # Some are refused before it comes to rights.
-OTHER_REFUSALS = {
-    "alter view north.eventstore_birds set schema pg_temp": errors.FeatureNotSupported,
+OTHER_REFUSALS: dict[str, type[psycopg.Error] | tuple[type[psycopg.Error], ...]] = {
     "create server mine foreign data wrapper postgres_fdw": errors.UndefinedObject,
     "create event trigger mine on sql_drop execute function north.mine()": (
         errors.InsufficientPrivilege,
@@ -140,16 +140,21 @@ OTHER_REFUSALS = {
 }
 
 
-@pytest.mark.parametrize("statement", FORBIDDEN)
-def test_it_may_not(arena: Arena, statement: str) -> None:
-    with arena.database.transaction() as transaction, arena.project("north") as north:
-        platform = transaction.value(sql.SQL("select pg_backend_pid()"))
+@pytest.fixture(scope="session")
+def attacker(arena: Arena) -> Iterator[tuple[Connection, int]]:
+    """A session of north's with a table of its own, and one of the platform's to shoot at."""
+    with arena.project("north") as north, connect(arena.url, "grnry") as platform:
         north.execute("create temporary table mine (line text)")
-        said = statement.format(platform=platform, database=arena.name)
-        with pytest.raises(OTHER_REFUSALS.get(statement, errors.InsufficientPrivilege)):
-            north.execute(said.encode())
-        # And it has not ended the one who looks, either.
-        assert transaction.value(sql.SQL("select 1")) == 1
+        yield north, platform.info.backend_pid
+
+
+@pytest.mark.parametrize("statement", FORBIDDEN)
+def test_it_may_not(arena: Arena, attacker: tuple[Connection, int], statement: str) -> None:
+    north, platform = attacker
+    said = statement.format(platform=platform, database=arena.name)
+    with pytest.raises(OTHER_REFUSALS.get(statement, errors.InsufficientPrivilege)):
+        north.execute(said.encode())
+    north.rollback()
 
 
 @pytest.mark.parametrize(
@@ -157,8 +162,7 @@ def test_it_may_not(arena: Arena, statement: str) -> None:
     [
         "grant select on north.eventstore_birds to grnry_project_south",
         "grant all on database {database} to public",
-        "analyze public.eventstore",
-        "vacuum public.eventstore",
+        "grant usage on schema north to public",
     ],
 )
 def test_the_server_only_warns_but_does_nothing(arena: Arena, statement: str) -> None:
@@ -181,14 +185,14 @@ def test_it_sees_its_own_events(arena: Arena) -> None:
 
 LEAK = """
 create function {schema}.leak(text) returns boolean language plpgsql cost 0.0000001 as
-$$ begin raise notice 'seen %', $1; return true; end $$
+$$ begin raise warning 'seen %', $1; return true; end $$
 """
 LEAKY_OPERATOR = """
 create operator {schema}.<<<< (leftarg = text, rightarg = text, function = {schema}.leak2);
 """
 LEAK2 = """
 create function {schema}.leak2(text, text) returns boolean language plpgsql cost 0.0000001 as
-$$ begin raise notice 'seen %', $1; return true; end $$
+$$ begin raise warning 'seen %', $1; return true; end $$
 """
 
 
@@ -197,53 +201,45 @@ def peep(arena: Arena, view: str, where: str) -> str:
     seen: list[str] = []
     with arena.project("north") as north:
         north.add_notice_handler(lambda notice: seen.append(str(notice.message_primary)))
-        for setting in ("enable_seqscan", "enable_indexscan", "enable_bitmapscan"):
-            with contextlib.suppress(errors.DataError):
-                north.execute(f"set {setting} = off".encode())
-                north.execute(f"select event_id from {view} where {where}".encode()).fetchall()
-            north.execute("reset all")
+        for off in ("enable_seqscan", "enable_indexscan", "enable_indexonlyscan"):
+            north.execute(f"set {off} = off".encode())
+            if off != "enable_seqscan":
+                north.execute("reset enable_seqscan")
+                north.execute("set enable_bitmapscan = off")
+            north.execute(f"select event_id from {view} where {where}".encode()).fetchall()
+    assert seen
     return "\n".join(seen)
 
 
 @pytest.mark.parametrize(
     "where",
     [
-        "north.leak(message::text)",
         "north.leak(event_type)",
-        "message::text operator(north.<<<<) 'x'",
-        "case when north.leak(message::text) then true end",
-        "exists (select from (select 1) as one where north.leak(message::text))",
+        "north.leak(correlation_id)",
+        "correlation_id operator(north.<<<<) 'x'",
+        "case when north.leak(correlation_id) then true end",
     ],
 )
 def test_no_function_sees_what_the_view_hides(own_arena: Arena, where: str) -> None:
     with own_arena.project("north") as north:
         for text in (LEAK, LEAK2, LEAKY_OPERATOR):
             north.execute(sql.SQL(text).format(schema=sql.Identifier("north")))
-    assert "fish" not in peep(own_arena, "north.eventstore_birds", where)
-    assert "salmon" not in peep(own_arena, "north.eventstore_birds", where)
+    hidden = ("fish", "south")
+    seen = peep(own_arena, "north.eventstore_birds", where)
+    assert not any(word in seen for word in hidden)
     # The test can fail: without the barrier the same function sees all.
     with own_arena.database.transaction() as transaction:
         transaction.run(sql.SQL("alter view north.eventstore_birds set (security_barrier = false)"))
-    assert {"fish", "salmon"} & set(
-        peep(own_arena, "north.eventstore_birds", where).replace('"', " ").split()
-    )
+    seen = peep(own_arena, "north.eventstore_birds", where)
+    assert any(word in seen for word in hidden)
 
 
-def test_no_error_tells_what_the_view_hides(own_arena: Arena) -> None:
-    look = sql.SQL("select count(*) from north.eventstore_birds where event_id::int > 0")
-    with own_arena.project("north") as north:
-        assert north.execute(look).fetchone() == (2,)
-    with own_arena.database.transaction() as transaction:
-        transaction.run(sql.SQL("alter view north.eventstore_birds set (security_barrier = false)"))
-        transaction.run(sql.SQL("analyze public.eventstore"))
-    with own_arena.project("north") as north:
-        # In which order the server asks is its own affair, so it is asked for one that tells.
-        told = sql.SQL(
-            "select count(*) from north.eventstore_birds where event_id::int > 0"
-            " and event_type >= 'a'"
-        )
-        with contextlib.suppress(errors.InvalidTextRepresentation):
-            assert north.execute(told).fetchone() == (2,)
+def test_no_error_tells_what_the_view_hides(arena: Arena) -> None:
+    """Of south's event the id is no number: a cast that saw it would say so."""
+    look = "select count(*) from north.eventstore_birds where event_id::int > 0"
+    with arena.project("north") as north:
+        north.execute("set enable_indexscan = off; set enable_bitmapscan = off")
+        assert north.execute(look.encode()).fetchone() == (2,)
 
 
 def test_statistics_of_others_are_not_shown(own_arena: Arena) -> None:
@@ -311,24 +307,25 @@ create rule trip as on delete to north.trap do also insert into north.tripped va
 
 
 def test_nothing_of_a_projects_runs_with_the_platforms_rights(own_arena: Arena) -> None:
-    with own_arena.project("north") as north:
-        north.execute(TRIPWIRE.encode())
+    own_arena.make("west", "bats", {})
+    with own_arena.project("west") as west:
+        west.execute(TRIPWIRE.replace("north", "west").replace("birds", "bats").encode())
     with own_arena.database.transaction() as transaction:
-        make_space(transaction, "north", LIMITS)
-        store.make_view(transaction, "bees", "north")
-        assert not store.is_view_name_taken(transaction, "wasps", "north")
-        assert store.built_on_view(transaction, "birds", "north") == ["view north.bait"]
-        store.drop_view(transaction, "bees", "north")
+        make_space(transaction, "west", LIMITS)
+        store.make_view(transaction, "bees", "west")
+        assert not store.is_view_name_taken(transaction, "wasps", "west")
+        assert store.built_on_view(transaction, "bats", "west") == ["view west.bait"]
+        store.drop_view(transaction, "bees", "west")
     assert Watchdog(own_arena.database).look() == 0
     with own_arena.database.transaction() as transaction:
-        count = sql.SQL("select count(*) from north.tripped")
+        count = sql.SQL("select count(*) from west.tripped")
         # The platform may read what a project has made, as it may take it away.
         assert transaction.value(count) == 0
-        drop_space(transaction, "north")
+        drop_space(transaction, "west")
 
 
 def test_every_session_of_ours_looks_names_up_in_the_catalogue_only(arena: Arena) -> None:
-    with connect(arena.server.url(arena.name), "grnry") as connection:
+    with connect(arena.url, "grnry") as connection:
         row = connection.execute("show search_path").fetchone()
         assert row == {"search_path": "pg_catalog,pg_temp"}
 
@@ -337,10 +334,11 @@ def test_every_session_of_ours_looks_names_up_in_the_catalogue_only(arena: Arena
 
 
 def test_connections_are_limited_and_the_platform_still_gets_one(own_arena: Arena) -> None:
-    open_ones = [own_arena.project("north") for _ in range(LIMITS.connections)]
+    open_ones: list[Connection] = []
     try:
+        # Of the whole server, so the sessions of other tests count as well.
         with pytest.raises(psycopg.OperationalError, match="too many connections for role"):
-            own_arena.project("north")
+            open_ones.extend(own_arena.project("north") for _ in range(LIMITS.connections + 1))
         own_arena.project("south").close()
         own_arena.database.check()
     finally:
@@ -416,17 +414,15 @@ def test_no_advisory_lock_stalls_the_platform(own_arena: Arena) -> None:
         for number in (0x6772_6E72_79, 0x6772_6E72_0001):
             north.execute("select pg_advisory_lock(%s)", (number,))
         north.execute("listen grnry_deployments")
-        with connect(own_arena.server.url(own_arena.name), "grnry") as platform:
+        with connect(own_arena.url, "grnry") as platform:
             done = migrate(platform, known=known)
         assert [migration.number for migration in done] == [9000]
 
 
-def test_the_leader_is_who_it_is(own_arena: Arena, tmp_path: "pytest.TempPathFactory") -> None:
-    from pathlib import Path
-
-    url = own_arena.server.url(own_arena.name)
+def test_the_leader_is_who_it_is(own_arena: Arena, tmp_path: Path) -> None:
+    url = own_arena.url
     never: Callable[..., int] = lambda *_: 0
-    one, two = (Reconciler(url, Processes(never, Path(str(tmp_path)))) for _ in range(2))
+    one, two = (Reconciler(url, Processes(never, tmp_path)) for _ in range(2))
     try:
         with own_arena.project("north") as north:
             north.execute("notify grnry_deployments, 'x'")
@@ -446,35 +442,38 @@ def test_the_leader_is_who_it_is(own_arena: Arena, tmp_path: "pytest.TempPathFac
 
 
 def test_large_objects_are_its_own_and_go_with_it(own_arena: Arena) -> None:
-    with own_arena.project("north") as north:
-        row = north.execute("select lo_from_bytea(0, 'mine')").fetchone()
+    own_arena.make("west", "bats", {})
+    with own_arena.project("west") as west:
+        row = west.execute("select lo_from_bytea(0, 'mine')").fetchone()
         assert row
         oid = row[0]
     with own_arena.project("south") as south, pytest.raises(errors.InsufficientPrivilege):
         south.execute("select lo_get(%s)", (oid,))
     with own_arena.database.transaction() as transaction:
-        drop_space(transaction, "north")
+        drop_space(transaction, "west")
         count = sql.SQL("select count(*) from pg_catalog.pg_largeobject_metadata")
         assert transaction.value(count) == 0
 
 
 def test_a_space_goes_with_all_that_was_made_in_it(own_arena: Arena) -> None:
-    north = own_arena.project("north")
-    north.execute(TRIPWIRE.encode())
-    north.execute("begin; select * from eventstore_birds")
+    own_arena.make("west", "bats", {"1": "pipistrelle"})
+    west = own_arena.project("west")
+    west.execute(TRIPWIRE.replace("north", "west").replace("birds", "bats").encode())
+    west.execute("begin; select * from eventstore_bats")
     with own_arena.database.transaction() as transaction:
-        drop_space(transaction, "north")
+        drop_space(transaction, "west")
     with own_arena.database.transaction() as transaction:
-        drop_space(transaction, "north")
+        drop_space(transaction, "west")
         left = sql.SQL(
             "select (select count(*) from pg_catalog.pg_roles where rolname = %(role)s)"
-            " + (select count(*) from pg_catalog.pg_namespace where nspname = 'north')"
+            " + (select count(*) from pg_catalog.pg_namespace where nspname = 'west')"
         )
-        assert transaction.value(left, role=role_of("north")) == 0
+        assert transaction.value(left, role=role_of("west")) == 0
     with pytest.raises(psycopg.OperationalError):
-        north.execute("select 1")
+        west.execute("select 1")
+    west.close()
     with own_arena.project("south") as south:
         assert south.execute("select count(*) from eventstore_fish").fetchone() == (1,)
-    own_arena.make("north", "birds", {})
-    with own_arena.project("north") as again:
-        assert again.execute("select count(*) from eventstore_birds").fetchone() == (2,)
+    own_arena.make("west", "bats", {})
+    with own_arena.project("west") as again:
+        assert again.execute("select count(*) from eventstore_bats").fetchone() == (1,)

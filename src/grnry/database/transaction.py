@@ -101,3 +101,9 @@ class Transaction:
     def many(self, statement: Statement, rows: Sequence[Row]) -> None:
         with self.connection.cursor() as cursor:
             cursor.executemany(statement, rows)
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """What is done within is undone by an exception, and the transaction goes on."""
+        with foreign_errors(), self.connection.transaction():
+            yield

@@ -9,12 +9,15 @@ ends who goes beyond (see `watchdog`); the number of connections and, where the 
 size of temporary files are limits.
 """
 
+import logging
 from dataclasses import dataclass
 
 from grnry.database import sql
 from grnry.database.queries import Queries, load
-from grnry.database.transaction import Transaction
+from grnry.database.transaction import StillNeeded, Transaction
 from grnry.errors import GranaryError
+
+logger = logging.getLogger(__name__)
 
 PREFIX = "grnry_project_"
 
@@ -47,6 +50,7 @@ def role_of(project: str) -> str:
 def make_space(transaction: Transaction, project: str, limits: Limits = LIMITS) -> None:
     """Make schema and role, or set right what is not as it should be."""
     queries, names = _queries(), _names(transaction, project)
+    transaction.run(queries.be_alone)
     transaction.run(queries.composed("make_schema", **names))
     owner = transaction.row(queries.owner_of_schema, schema=project)
     if owner is None or not owner["is_ours"]:
@@ -88,6 +92,7 @@ def drop_space(transaction: Transaction, project: str) -> None:
     Its sessions are ended, and none begins while this transaction lasts.
     """
     queries, names = _queries(), _names(transaction, project)
+    transaction.run(queries.be_alone)
     exists = transaction.value(queries.role_exists, role=role_of(project))
     if exists:
         transaction.run(queries.composed("join_role", **names))
@@ -96,7 +101,16 @@ def drop_space(transaction: Transaction, project: str) -> None:
     transaction.run(queries.composed("drop_schema", **names))
     if exists:
         transaction.run(queries.composed("drop_owned", **names))
-        transaction.run(queries.composed("drop_role", **names))
+        _drop_role(transaction, names, project)
+
+
+def _drop_role(transaction: Transaction, names: dict[str, sql.Composable], project: str) -> None:
+    try:
+        with transaction.savepoint():
+            transaction.run(_queries().composed("drop_role", **names))
+    except StillNeeded:
+        # It has things in another database of the server, which are not ours to drop.
+        logger.warning("The role %s stays, locked: another database needs it.", role_of(project))
 
 
 def _names(transaction: Transaction, project: str) -> dict[str, sql.Composable]:

@@ -1,3 +1,8 @@
+-- name: be_alone
+-- A server refuses two changes of one role, or of one database's rights, at the same time. The table
+-- is one that no project's role can lock.
+lock table grnry.migrations in share row exclusive mode;
+
 -- name: role_exists
 select exists (select from pg_roles where rolname = %(role)s);
 
