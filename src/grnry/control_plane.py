@@ -4,17 +4,15 @@ Everything the API's process consists of is made here, in the order in which it 
 other; nothing is found through globals.
 """
 
-import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import psycopg
 from fastapi import FastAPI
 
-from grnry.database.migrate import migrate
 from grnry.database.pool import Database
+from grnry.database.prepare import prepare_database
 from grnry.errors import GranaryError, StartError
 from grnry.event_types import api as event_types_api
 from grnry.event_types.service import EventTypes
@@ -31,9 +29,8 @@ from grnry.log.producer import Producer
 from grnry.persisters import api as persisters_api
 from grnry.persisters.service import Persisters
 from grnry.projects.credentials import ensure_role
+from grnry.projects.watchdog import Watchdog
 from grnry.settings import Settings
-
-logger = logging.getLogger(__name__)
 
 WAIT_SECONDS = 60.0
 LOOK_SECONDS = 0.05
@@ -47,7 +44,12 @@ class ControlPlane:
     def __init__(self, settings: Settings, address: str) -> None:
         self._settings = settings
         self.address = settings.public_url or address
-        self.database = Database(settings.database_url, application="grnry-api")
+        self.database = Database(
+            settings.database_url,
+            application="grnry-api",
+            answer_seconds=settings.database_answer_seconds,
+        )
+        self.watchdog = Watchdog(self.database)
         self.admin = Admin(settings.kafka_bootstrap)
         self.producer = Producer(settings.kafka_bootstrap, "grnry-api")
         self.keys = SigningKeys(self.database)
@@ -59,7 +61,7 @@ class ControlPlane:
 
     def prepare(self) -> None:
         """Bring database and log to where the first request finds all it needs."""
-        prepare_database(self._settings.database_url)
+        prepare_database(self._settings.database_url, self._settings.worker_database_url)
         self.database.open()
         with self.database.transaction() as transaction:
             for project in PROJECTS:
@@ -93,25 +95,11 @@ class ControlPlane:
 
     @asynccontextmanager
     async def _lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
+        self.watchdog.start()
         yield
+        self.watchdog.stop()
         self.producer.close()
         self.database.close()
-
-
-def prepare_database(url: str) -> None:
-    """Wait for the database and bring its schema to this version."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while True:
-        try:
-            with psycopg.connect(url, autocommit=True, connect_timeout=3) as connection:
-                for migration in migrate(connection):
-                    logger.info("Applied migration %d, %s.", migration.number, migration.name)
-                return
-        except psycopg.OperationalError as error:
-            if time.monotonic() > deadline:
-                said = str(error).strip().splitlines()[0]
-                raise StartError(f"The database does not answer: {said}") from error
-            time.sleep(LOOK_SECONDS)
 
 
 def wait_for_log(admin: Admin) -> None:

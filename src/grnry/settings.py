@@ -24,6 +24,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     worker_database_url: str = ""
     """The same database, as the role that workers write with."""
 
+    database_answer_seconds: Annotated[float, Meta(ge=0.1, le=300)] = 5.0
+    """How long one statement of a request may take before the request is answered 503."""
+
     kafka_bootstrap: str = ""
     """Host and port of the log's brokers, comma-separated."""
 

@@ -7,9 +7,6 @@ from grnry.database.queries import Queries, load
 from grnry.database.transaction import Json, Transaction
 from grnry.deployments.model import State
 
-RECONCILER_LOCK = 0x6772_6E72_0001
-"""Held by the one process that reconciles."""
-
 
 @dataclass(frozen=True, slots=True)
 class Condition:
@@ -43,17 +40,17 @@ def stop(transaction: Transaction, name: str) -> None:
 
 def _want(transaction: Transaction, name: str, desired: str) -> None:
     transaction.run(_queries().want, name=name, desired=desired)
-    transaction.rows(_queries().notify, name=name)
+    transaction.rows(_queries().notify)
 
 
 def delete(transaction: Transaction, name: str) -> None:
     """Forget it; the reconciler stops what still runs."""
     transaction.run(_queries().delete, name=name)
-    transaction.rows(_queries().notify, name=name)
+    transaction.rows(_queries().notify)
 
 
 def condition(transaction: Transaction, name: str) -> Condition | None:
-    row = transaction.row(_queries().state, name=name, lock=RECONCILER_LOCK)
+    row = transaction.row(_queries().state, name=name)
     if row is None:
         return None
     state = State(row["state"])

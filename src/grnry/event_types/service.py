@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from grnry.database.pool import Database
-from grnry.database.transaction import Transaction, UniqueViolation
+from grnry.database.transaction import NameTaken, StillNeeded, Transaction, UniqueViolation
 from grnry.deployments import service as deployments
 from grnry.deployments.model import State
 from grnry.errors import AlreadyExists, BadInput, GranaryError, InUse, NotFound, Problem
@@ -145,10 +145,14 @@ class EventTypes:
                 "max.message.bytes": str(LARGEST_BATCH),
             }
             self._admin.create_topic(topic, draft.partition_count, draft.replication, config)
-        with self._database.transaction() as transaction:
-            store.make_view(transaction, name, project)
-            persisters.create(transaction, name, topic)
-            store.ready(transaction, name)
+        try:
+            with self._database.transaction() as transaction:
+                store.make_view(transaction, name, project)
+                persisters.create(transaction, name, topic)
+                store.ready(transaction, name)
+        except NameTaken as error:
+            # The project has made something of that name since the intent was written, or a type.
+            raise _view_is_taken(name, project) from error
 
     # Deleting ---------------------------------------------------------------------------------
 
@@ -156,15 +160,22 @@ class EventTypes:
         """Delete all versions, the persister, the topic, the view. Stored events stay."""
         with self._at_work() as work:
             work.add(name)
-            with self._database.transaction() as transaction:
-                _versions(transaction, name, project)
-                _expect_that_nobody_needs_its_view(transaction, name, project)
-                # With the intent, as only a view can refuse to go; from here on all can be retried.
-                store.drop_view(transaction, name, project)
-                store.deleting(transaction, name)
-                deployments.stop(transaction, stream_name(name))
+            try:
+                self._intend_to_delete(project, name)
+            except StillNeeded as error:
+                # By what is no view: a column of its row type, a function with its body parsed.
+                raise _view_is_needed(name, project, error.by) from error
             self._wait_until_stopped(name)
             self._undo(name)
+
+    def _intend_to_delete(self, project: str, name: str) -> None:
+        with self._database.transaction() as transaction:
+            _versions(transaction, name, project)
+            _expect_that_nobody_needs_its_view(transaction, name, project)
+            # With the intent, as only a view can refuse to go; from here on all can be retried.
+            store.drop_view(transaction, name, project)
+            store.deleting(transaction, name)
+            deployments.stop(transaction, stream_name(name))
 
     def _wait_until_stopped(self, name: str) -> None:
         deadline = time.monotonic() + STOP_SECONDS
@@ -215,18 +226,26 @@ def _expect_free_view(transaction: Transaction, name: str, project: str) -> None
     if not store.is_taken(transaction, name) and store.is_view_name_taken(
         transaction, name, project
     ):
-        raise AlreadyExists(
-            f"Event Type '{name}' needs the view '{project}.{names.view_of(name)}', "
-            "but the project has made one itself. Drop or rename it."
-        )
+        raise _view_is_taken(name, project)
+
+
+def _view_is_taken(name: str, project: str) -> AlreadyExists:
+    return AlreadyExists(
+        f"Event Type '{name}' needs the view '{project}.{names.view_of(name)}', "
+        "but the project has made one itself. Drop or rename it."
+    )
 
 
 def _expect_that_nobody_needs_its_view(transaction: Transaction, name: str, project: str) -> None:
     if found := store.built_on_view(transaction, name, project):
-        raise InUse(
-            f"Event Type '{name}' is in use: its view '{project}.{names.view_of(name)}' is read by "
-            f"{', '.join(found)}."
-        )
+        raise _view_is_needed(name, project, ", ".join(found))
+
+
+def _view_is_needed(name: str, project: str, by: str) -> InUse:
+    return InUse(
+        f"Event Type '{name}' is in use: its view '{project}.{names.view_of(name)}' is read by"
+        f" {by}."
+    )
 
 
 def _versions(transaction: Transaction, name: str, project: str | None) -> list[EventType]:
