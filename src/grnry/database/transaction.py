@@ -17,12 +17,20 @@ Statement = sql.SQL | sql.Composed
 Json = Jsonb
 """Wraps a value that goes into a jsonb column."""
 
-# SQLSTATE classes of a server that is away or going away, not of a wrong statement.
+# SQLSTATE classes of a server that is away, going away or at its limits, not of a wrong statement.
 _AWAY_CLASSES = ("08", "53", "57")
+# A standby where the primary was, a lock nobody gives up, a transaction that was idle too long.
+_AWAY_STATES = ("25006", "25P03", "25P04", "55P03")
+# Serialization failure, deadlock: nothing is wrong with either transaction but that there are two.
+_COLLISIONS = ("40001", "40P01")
 
 
 class DatabaseAway(ServiceAway):
     """The database does not answer at the moment. Try again."""
+
+
+class Collision(ServiceAway):
+    """Another change was made at the same time. Try again."""
 
 
 class UniqueViolation(GranaryError):  # noqa: N818
@@ -37,7 +45,7 @@ def is_away(error: psycopg.Error) -> bool:
     """Tell a database that is away from a statement that is wrong."""
     if error.sqlstate is None:
         return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
-    return error.sqlstate.startswith(_AWAY_CLASSES)
+    return error.sqlstate.startswith(_AWAY_CLASSES) or error.sqlstate in _AWAY_STATES
 
 
 @contextmanager
@@ -49,6 +57,8 @@ def foreign_errors() -> Iterator[None]:
     except psycopg.Error as error:
         if is_away(error):
             raise DatabaseAway from error
+        if error.sqlstate in _COLLISIONS:
+            raise Collision from error
         raise
 
 
