@@ -11,6 +11,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
+from grnry.database.address import place_of
 from grnry.database.pool import Database
 from grnry.database.prepare import prepare_database
 from grnry.errors import GranaryError, StartError
@@ -19,23 +20,27 @@ from grnry.event_types.service import EventTypes
 from grnry.events.collector import Collector
 from grnry.http.app import create_app
 from grnry.http.links import Links
+from grnry.http.routing import Router
 from grnry.identity import api as identity_api
+from grnry.identity import users_api
 from grnry.identity.bootstrap import bootstrap
 from grnry.identity.issuer import Issuer, issuer_url
 from grnry.identity.keys import SigningKeys
 from grnry.identity.tokens import Expected, TokenVerifier
+from grnry.identity.users import Users
 from grnry.log.admin import Admin
 from grnry.log.producer import Producer
 from grnry.persisters import api as persisters_api
 from grnry.persisters.service import Persisters
-from grnry.projects.credentials import ensure_role
+from grnry.projects import api as projects_api
+from grnry.projects.members import Members
+from grnry.projects.service import Projects
 from grnry.projects.watchdog import Watchdog
 from grnry.settings import Settings
 
 WAIT_SECONDS = 60.0
 LOOK_SECONDS = 0.05
 CHECK_SECONDS = 1.0
-PROJECTS = ("global",)
 
 
 class ControlPlane:
@@ -55,17 +60,18 @@ class ControlPlane:
         self.keys = SigningKeys(self.database)
         self.issuer = Issuer(self.database, self.keys, url=issuer_url(self.address))
         self.verifier = TokenVerifier(self.keys, Expected(self.issuer.url))
+        self.projects = Projects(self.database, Path(settings.secrets_folder))
+        self.users = Users(self.database)
         self.event_types = EventTypes(self.database, self.admin)
         self.persisters = Persisters(self.database)
+        self.members = Members(self.database, self.event_types.consumer_roles)
         self.collector = Collector(self.event_types, self.producer, settings.max_body_bytes)
 
     def prepare(self) -> None:
         """Bring database and log to where the first request finds all it needs."""
         prepare_database(self._settings.database_url, self._settings.worker_database_url)
         self.database.open()
-        with self.database.transaction() as transaction:
-            for project in PROJECTS:
-                ensure_role(transaction, Path(self._settings.secrets_folder), project)
+        self.projects.heal()
         bootstrap(self.database, self._settings.admin_password, self._settings.cli_secret)
         self.keys.signing_key()
         wait_for_log(self.admin)
@@ -76,7 +82,9 @@ class ControlPlane:
         return create_app(
             settings=self._settings,
             authenticator=self.verifier,
+            projects=self.projects,
             routers=[
+                *self._project_routers(links),
                 event_types_api.router(self.event_types, links),
                 persisters_api.router(self.persisters, links),
             ],
@@ -85,6 +93,16 @@ class ControlPlane:
             open_paths=identity_api.OPEN_PATHS,
             lifespan=self._lifespan,
         )
+
+    def _project_routers(self, links: Links) -> list[Router]:
+        # As workers reach it: by an address, where the platform itself may use a socket.
+        url = self._settings.worker_database_url or self._settings.database_url
+        return [
+            projects_api.projects_router(self.projects, place_of(url), links),
+            projects_api.members_router(self.members, links),
+            users_api.search_router(self.users, links),
+            users_api.management_router(self.users, links),
+        ]
 
     def check_database(self) -> None:
         with self.database.transaction():

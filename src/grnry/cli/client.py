@@ -12,6 +12,7 @@ from grnry.household.folder import DataFolder, Running
 CLIENT_ID = "grnry-cli"
 TOKEN_PATH = "/auth/realms/grnry/protocol/openid-connect/token"  # noqa: S105 - a path
 SECONDS = 60.0
+LARGEST_PAGE = 250
 
 
 class CallFailed(Exception):  # noqa: N818
@@ -72,6 +73,26 @@ class Api:
 
     def post(self, path: str, body: Any) -> Any:
         return self._call("POST", path, json=body)
+
+    def put(self, path: str, body: Any) -> Any:
+        return self._call("PUT", path, **({} if body is None else {"json": body}))
+
+    def all(self, path: str, field: str, **query: str) -> list[Any]:
+        """A list, page by page until there is no next one."""
+        found: list[Any] = []
+        while True:
+            page = self.get(path, {**query, "pagesize": LARGEST_PAGE, "offset": len(found)})
+            found += page[field]
+            if "next" not in page["_links"]:
+                return found
+
+    def user(self, username: str, path: str = "/users") -> Any:
+        """The user of that name."""
+        found = self.all(path, "users", search=username)
+        for user in found:
+            if user["username"].lower() == username.lower():
+                return user
+        raise CallFailed(f"There is no user '{username}'.")
 
     def post_bytes(self, path: str, body: bytes, content_type: str) -> Any:
         return self._call("POST", path, content=body, headers={"Content-Type": content_type})

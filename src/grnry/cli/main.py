@@ -5,7 +5,16 @@ from typing import Annotated
 import typer
 
 from grnry import __version__
-from grnry.cli import broker, event_types, events, identity, persisters, processes
+from grnry.cli import (
+    broker,
+    event_types,
+    events,
+    identity,
+    persisters,
+    processes,
+    projects,
+    users,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -15,7 +24,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-START, DATA, ALONE = "Start and stop", "Streams and events", "Processes alone, for containers"
+START, DATA, PEOPLE = "Start and stop", "Streams and events", "Projects and users"
+ALONE = "Processes alone, for containers"
 
 
 def _version(wanted: bool) -> None:
@@ -41,6 +51,8 @@ app.add_typer(persisters.app, name="persister", rich_help_panel=DATA)
 app.command(rich_help_panel=DATA)(events.send)
 app.command(rich_help_panel=DATA)(events.sql)
 app.command(rich_help_panel=DATA)(identity.token)
+app.add_typer(projects.app, name="project", rich_help_panel=PEOPLE)
+app.add_typer(users.app, name="user", rich_help_panel=PEOPLE)
 app.command(rich_help_panel=ALONE)(processes.api)
 app.add_typer(broker.app, name="broker", rich_help_panel=ALONE)
 app.command(rich_help_panel=ALONE)(processes.reconciler)

@@ -81,6 +81,11 @@ class EventTypes:
             return found[-1]
         raise NotFound(f"Event Type '{name}' with version '{version}' not found.")
 
+    def consumer_roles(self, project: str) -> list[str]:
+        """The roles that a project's event types name for those who may read them."""
+        with self._database.transaction() as transaction:
+            return store.consumer_roles(transaction, project)
+
     # Making -----------------------------------------------------------------------------------
 
     def create(self, caller: Identity, project: str, name: str | None, draft: Draft) -> EventType:

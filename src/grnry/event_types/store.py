@@ -8,7 +8,7 @@ from grnry.database.queries import Queries, load
 from grnry.database.transaction import Json, Transaction
 from grnry.event_types.model import Draft, EventType
 from grnry.event_types.names import view_of
-from grnry.projects.credentials import role_of
+from grnry.projects.database_space import role_of
 
 
 def add(
@@ -85,7 +85,7 @@ def page(
     rows = transaction.rows(
         _queries().page,
         project=project,
-        pattern=_containing(search),
+        pattern=sql.containing(search),
         limit=limit,
         offset=offset,
     )
@@ -93,7 +93,12 @@ def page(
 
 
 def count(transaction: Transaction, project: str | None, search: str) -> int:
-    return int(transaction.value(_queries().count, project=project, pattern=_containing(search)))
+    return int(transaction.value(_queries().count, project=project, pattern=sql.containing(search)))
+
+
+def consumer_roles(transaction: Transaction, project: str) -> list[str]:
+    rows = transaction.rows(_queries().consumer_roles, project=project)
+    return [row["consumer"] for row in rows]
 
 
 def make_view(transaction: Transaction, name: str, project: str) -> None:
@@ -121,12 +126,6 @@ def built_on_view(transaction: Transaction, name: str, project: str) -> list[str
 def drop_view(transaction: Transaction, name: str, project: str) -> None:
     view = sql.Identifier(project, view_of(name))
     transaction.run(_queries().composed("drop_view", view=view))
-
-
-def _containing(search: str) -> str:
-    """A pattern of `ilike` for what contains the text, its wildcards taken literally."""
-    escaped = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{escaped}%"
 
 
 def _queries() -> Queries:

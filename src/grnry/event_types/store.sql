@@ -61,6 +61,11 @@ from grnry.event_types
 where phase = 'ready' and (%(project)s::text is null or project = %(project)s)
   and display_name ilike %(pattern)s;
 
+-- name: consumer_roles
+select distinct consumer
+from grnry.event_type_versions join grnry.event_types using (name)
+where project = %(project)s and consumer is not null;
+
 -- name: make_view
 create view {view} with (security_barrier) as
 select correlation_id, event_id, created, message, event_type, event_type_version,

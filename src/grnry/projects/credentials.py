@@ -52,6 +52,8 @@ def _write(file: Path, credentials: Credentials) -> None:
     new.unlink(missing_ok=True)
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:
         opened.write(msgspec.json.encode(credentials))
+        opened.flush()
+        os.fsync(opened.fileno())
     new.rename(file)
 
 
