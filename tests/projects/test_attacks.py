@@ -101,7 +101,7 @@ FORBIDDEN = [
     "create extension dblink",
     "create extension postgres_fdw",
     "create extension file_fdw",
-    "create extension pg_trgm",
+    "create extension hstore",
     "create server mine foreign data wrapper postgres_fdw",
     "create foreign data wrapper mine",
     "create function north.mine() returns int language c as '/lib/x86_64-linux-gnu/libc.so.6'",
