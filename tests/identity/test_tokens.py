@@ -24,7 +24,7 @@ NOW = int(time.time())
 
 
 def verifier(audience: str = "") -> TokenVerifier:
-    return TokenVerifier(KEYS, Expected(ISSUER, audience))
+    return TokenVerifier(KEYS, Expected(ISSUER, tuple(audience.split())))
 
 
 def encoded(value: object) -> str:
@@ -117,7 +117,7 @@ def test_an_audience_is_checked_where_one_is_expected(
     token = sign(claims(**given_claims))
     verifier().authenticate(token)
     if believed:
-        verifier("granary").authenticate(token)
+        verifier("other granary").authenticate(token)
     else:
         with pytest.raises(AuthenticationFailed):
             verifier("granary").authenticate(token)
