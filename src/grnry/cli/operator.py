@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 @contextmanager
 def platform_database(data: Path | None) -> Iterator["Database"]:
-    """GRNRY_DATABASE_URL where no folder is named, else the database of what runs on the folder."""
+    """The one of GRNRY_DATABASE_URL, as `grnry up` would use it, else that of the data folder."""
     from grnry.database.pool import Database
 
-    given = "" if data else os.environ.get("GRNRY_DATABASE_URL", "")
-    database = Database(given or _address(data), size=1, application="grnry-cli").open()
+    url = os.environ.get("GRNRY_DATABASE_URL") or _address(data)
+    database = Database(url, size=1, application="grnry-cli").open()
     try:
         yield database
     finally:

@@ -21,8 +21,9 @@ from grnry.identity.tokens import PublicKey
 logger = logging.getLogger("grnry.identity")
 
 # How often an unknown key id may cause a request to the issuer: whoever sends made-up ids must
-# not be able to make us flood it.
+# not be able to make us flood it. A few looks are saved up, so that a new key counts at once.
 REREAD_SECONDS = 10
+AT_ONCE = 5
 # How soon an issuer is asked again that did not answer.
 RETRY_SECONDS = 1
 # How long keys are believed before they are read again, so that a withdrawn one ends.
@@ -83,6 +84,24 @@ class Fetcher:
         return body
 
 
+class Allowance:
+    """Looks that may be taken: one in each period, and as many as were saved up."""
+
+    def __init__(self, most: int, period: float) -> None:
+        self._most = most
+        self._period = period
+        self._left = float(most)
+        self._counted_at = float("-inf")
+
+    def take(self, now: float) -> bool:
+        self._left = min(self._most, self._left + (now - self._counted_at) / self._period)
+        self._counted_at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
 class OidcKeys:
     """A `KeySource` that asks the issuer, and remembers."""
 
@@ -101,7 +120,8 @@ class OidcKeys:
         self._reading = threading.Lock()
         self._places = threading.BoundedSemaphore(MOST_WAITING)
         self._keys: dict[str, PublicKey] = {}
-        self._next_at = float("-inf")
+        self._looks = Allowance(AT_ONCE, REREAD_SECONDS)
+        self._retry_at = float("-inf")
         self._read_at = float("-inf")
         self._trouble = ""
 
@@ -119,7 +139,7 @@ class OidcKeys:
             raise IssuerAway
         try:
             with self._reading:
-                if kid not in self._keys and self._clock() >= self._next_at:
+                if kid not in self._keys and self._may_look():
                     self._read()
         finally:
             self._places.release()
@@ -127,9 +147,14 @@ class OidcKeys:
             raise IssuerAway
         return self._keys.get(kid)
 
+    def _may_look(self) -> bool:
+        now = self._clock()
+        # What failed says nothing about the key, so it takes no look away.
+        return now >= self._retry_at if self._trouble else self._looks.take(now)
+
     def _refresh(self) -> None:
         """Read in the background; until then what is known is believed."""
-        if self._clock() < self._next_at or not self._reading.acquire(blocking=False):
+        if self._clock() < self._retry_at or not self._reading.acquire(blocking=False):
             return
 
         def read() -> None:
@@ -145,11 +170,10 @@ class OidcKeys:
             self._keys = self._ask()
         except (ServiceAway, msgspec.MsgspecError, UnicodeDecodeError) as error:
             self._note(f"{error.message if isinstance(error, ServiceAway) else error}")
-            self._next_at = self._clock() + RETRY_SECONDS
+            self._retry_at = self._clock() + RETRY_SECONDS
             return
         self._note("")
         self._read_at = self._clock()
-        self._next_at = self._read_at + REREAD_SECONDS
 
     def _note(self, trouble: str) -> None:
         """Say it when the issuer goes, and when it is back; not at each request between."""
@@ -183,6 +207,8 @@ def _usable(entry: dict[str, Any]) -> PublicKey | None:
     kind = KINDS.get(entry.get("kty", ""))
     if kind is None or entry.get("use", "sig") != "sig" or not entry.get("kid"):
         return None
+    if entry.get("alg") == "EdDSA":  # the older name of what is verified under the newer one
+        entry = {**entry, "alg": "Ed25519"}
     try:
         return kind.import_key(entry)
     except (JoseError, ValueError, TypeError, KeyError):

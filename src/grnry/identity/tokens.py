@@ -161,6 +161,8 @@ class TokenVerifier:
         """Who it is, or `AuthenticationFailed`; may read keys."""
         if recalled := self.recall(token):
             return recalled
+        if claimed_issuer(token) != self._expected.issuer:
+            raise AuthenticationFailed  # before anybody is asked for a key
         claims = verified_claims(token, self._keys)
         check_claims(claims, self._expected, self._clock())
         identity = identity_of_claims(claims)
