@@ -22,8 +22,9 @@ COMMAND = [sys.executable, "-m", "grnry"]
 class Granary:
     """`grnry up` on a data folder."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, **settings: str) -> None:
         self.data = data
+        self.settings = settings
         self.process: subprocess.Popen[str]
         self.said: dict[str, str] = {}
         self.password = ""
@@ -39,7 +40,11 @@ class Granary:
         self._avoid_known_ports()
         up = ["up", "--data", str(self.data), "--port", "0", "--json"]
         self.process = subprocess.Popen(
-            [*COMMAND, *up], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [*COMMAND, *up],
+            env={**os.environ, **self.settings},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         assert self.process.stdout
         line = self.process.stdout.readline()

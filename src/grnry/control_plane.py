@@ -23,10 +23,7 @@ from grnry.http.links import Links
 from grnry.http.routing import Router
 from grnry.identity import api as identity_api
 from grnry.identity import users_api
-from grnry.identity.bootstrap import bootstrap
-from grnry.identity.issuer import Issuer, issuer_url
-from grnry.identity.keys import SigningKeys
-from grnry.identity.tokens import Expected, TokenVerifier
+from grnry.identity.trust import Trust
 from grnry.identity.users import Users
 from grnry.log.admin import Admin
 from grnry.log.producer import Producer
@@ -57,14 +54,14 @@ class ControlPlane:
         self.watchdog = Watchdog(self.database)
         self.admin = Admin(settings.kafka_bootstrap)
         self.producer = Producer(settings.kafka_bootstrap, "grnry-api")
-        self.keys = SigningKeys(self.database)
-        self.issuer = Issuer(self.database, self.keys, url=issuer_url(self.address))
-        self.verifier = TokenVerifier(self.keys, Expected(self.issuer.url))
-        self.projects = Projects(self.database, Path(settings.secrets_folder))
-        self.users = Users(self.database)
+        self.trust = Trust(settings, self.database, self.address)
+        outside = self.trust.outside
+        secrets = Path(settings.secrets_folder)
+        self.projects = Projects(self.database, secrets, gives_roles=not outside)
+        self.users = Users(self.database, outside_issuer=outside)
         self.event_types = EventTypes(self.database, self.admin)
         self.persisters = Persisters(self.database)
-        self.members = Members(self.database, self.event_types.consumer_roles)
+        self.members = Members(self.database, self.event_types.consumer_roles, outside)
         self.collector = Collector(self.event_types, self.producer, settings.max_body_bytes)
 
     def prepare(self) -> None:
@@ -72,8 +69,7 @@ class ControlPlane:
         prepare_database(self._settings.database_url, self._settings.worker_database_url)
         self.database.open()
         self.projects.heal()
-        bootstrap(self.database, self._settings.admin_password, self._settings.cli_secret)
-        self.keys.signing_key()
+        self.trust.prepare()
         wait_for_log(self.admin)
         self.event_types.heal()
 
@@ -81,16 +77,17 @@ class ControlPlane:
         links = Links(self._settings.public_url)
         return create_app(
             settings=self._settings,
-            authenticator=self.verifier,
+            authenticator=self.trust.verifier,
             projects=self.projects,
             routers=[
                 *self._project_routers(links),
                 event_types_api.router(self.event_types, links),
                 persisters_api.router(self.persisters, links),
             ],
-            raw_routes=[*self.collector.routes(), *identity_api.routes(self.issuer, links)],
+            raw_routes=[*self.collector.routes(), *self.trust.routes(links)],
             checks={"database": self.check_database, "log": self.check_log},
             open_paths=identity_api.OPEN_PATHS,
+            challenge=self.trust.challenge,
             lifespan=self._lifespan,
         )
 

@@ -39,6 +39,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     cli_secret: str = ""
     """The secret of the client `grnry-cli`, with which the command line logs in by itself."""
 
+    oidc_issuer: str = ""
+    """The OIDC issuer whose tokens count, such as a Keycloak realm; else the built-in one's."""
+
+    oidc_audience: str = ""
+    """Comma-separated; one of them has to be in a token's `aud`, or be its `azp`."""
+
+    oidc_jwks_url: str = ""
+    """Where that issuer's keys are, if they are not where its discovery document says."""
+
+    oidc_ca: str = ""
+    """A PEM file with the authorities behind the issuer's certificate; else the system's."""
+
     secrets_folder: str = ""
     """Where the credentials of projects are kept, as files only the owner can read."""
 

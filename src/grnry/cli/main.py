@@ -7,9 +7,12 @@ import typer
 from grnry import __version__
 from grnry.cli import (
     broker,
+    clients,
     event_types,
     events,
     identity,
+    keys,
+    login,
     persisters,
     processes,
     projects,
@@ -26,6 +29,7 @@ app = typer.Typer(
 
 START, DATA, PEOPLE = "Start and stop", "Streams and events", "Projects and users"
 ALONE = "Processes alone, for containers"
+WHO = "Who calls"
 
 
 def _version(wanted: bool) -> None:
@@ -50,7 +54,12 @@ app.add_typer(event_types.app, name="event-type", rich_help_panel=DATA)
 app.add_typer(persisters.app, name="persister", rich_help_panel=DATA)
 app.command(rich_help_panel=DATA)(events.send)
 app.command(rich_help_panel=DATA)(events.sql)
-app.command(rich_help_panel=DATA)(identity.token)
+app.command(rich_help_panel=WHO)(login.login)
+app.command(rich_help_panel=WHO)(login.logout)
+app.command(rich_help_panel=WHO)(login.whoami)
+app.command(rich_help_panel=WHO)(identity.token)
+app.add_typer(clients.app, name="client", rich_help_panel=WHO)
+app.add_typer(keys.app, name="keys", rich_help_panel=WHO)
 app.add_typer(projects.app, name="project", rich_help_panel=PEOPLE)
 app.add_typer(users.app, name="user", rich_help_panel=PEOPLE)
 app.command(rich_help_panel=ALONE)(processes.api)

@@ -40,8 +40,9 @@ class Announcement(msgspec.Struct, omit_defaults=True):
     data: str
     database: str
     kafka: str
-    user: str
+    user: str = ""
     password: str | None = None
+    issuer: str = ""
 
 
 def up(options: Options, settings: Settings) -> None:
@@ -193,14 +194,17 @@ class Household:
 
     def announce(self) -> None:
         """Say that all is ready; the password is shown once, on the first start."""
-        shown = None if self._settings.admin_password else self._password
-        said = Announcement(
-            self._api_url, str(self._folder.path), self._database, self._kafka, "admin", shown
-        )
+        said = Announcement(self._api_url, str(self._folder.path), self._database, self._kafka)
+        if self._settings.oidc_issuer:  # `admin` may not log in, so there is no password to show
+            said.issuer = self._settings.oidc_issuer
+        else:
+            said.user = "admin"
+            said.password = None if self._settings.admin_password else self._password
         text = msgspec.json.encode(said).decode() if self._options.as_json else _for_people(said)
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
-        self._folder.claim()
+        if not self._settings.oidc_issuer:
+            self._folder.claim()
         if self._options.detached:
             self._let_go()
 
@@ -217,7 +221,7 @@ async def _is_ready(check: Callable[[], bool]) -> bool:
 
 
 def _for_people(said: Announcement) -> str:
-    login = f"user {said.user}"
+    login = f"with a token of {said.issuer}" if said.issuer else f"user {said.user}"
     if said.password:
         login += f", password {said.password}   (shown this once: keep it)"
     return f"""

@@ -39,10 +39,14 @@ def create_app(
     raw_routes: Iterable[RawRoute] = (),
     checks: Mapping[str, Check] | None = None,
     open_paths: Sequence[str] = (),
+    challenge: str = "Bearer",
     registry: CollectorRegistry | None = None,
     lifespan: Lifespan | None = None,
 ) -> FastAPI:
-    """`open_paths` answer without a token: a path, or a prefix that ends in `*`."""
+    """`open_paths` answer without a token: a path, or a prefix that ends in `*`.
+
+    `challenge` is the `WWW-Authenticate` of a 401.
+    """
     registry = registry or new_registry()
     metrics = ("/metrics",) if settings.metrics_anonymous else ()
     opened = OpenPaths.of([*OPEN_PATHS, *open_paths, *metrics])
@@ -58,7 +62,12 @@ def create_app(
             *([Middleware(Forwarding, networks=proxies)] if proxies else []),
             Middleware(Edge),
             Middleware(RequestMetrics, registry=registry),
-            Middleware(Authentication, authenticator=authenticator, open_paths=opened),
+            Middleware(
+                Authentication,
+                authenticator=authenticator,
+                open_paths=opened,
+                challenge=challenge,
+            ),
             Middleware(Intake, limit=settings.max_body_bytes),
         ],
     )
