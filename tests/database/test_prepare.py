@@ -108,7 +108,7 @@ def test_another_encoding_is_refused(server: Server) -> None:
 
 
 def test_a_wrong_password_is_said_at_once(server: Server, name: str) -> None:
-    with pytest.raises(StartError, match="refuses GRNRY_DATABASE_URL.*password authentication"):
+    with pytest.raises(StartError, match=r"refuses GRNRY_DATABASE_URL.*password authentication"):
         prepare_database(make_conninfo(server.url(name), password="wrong"))
 
 
@@ -186,7 +186,7 @@ def test_what_only_a_dba_may_do_is_said_with_the_statement(server: Server, name:
         assert caught.value.message.startswith("The role 'theirs' ")
         assert caught.value.message.endswith('Let a DBA run: grant "grnry_worker" to "theirs";')
         outside.run("grant grnry_worker to {}", "theirs")
-        with pytest.raises(StartError, match="has another password.*alter role .theirs. login"):
+        with pytest.raises(StartError, match=r"has another password.*alter role .theirs. login"):
             ensure(server, name, url)
     finally:
         outside.run("alter role {} createrole", "grnry")
@@ -213,7 +213,8 @@ def test_what_only_a_dba_may_do_is_said_with_the_statement(server: Server, name:
         "drop table public.eventstore",
         "alter table public.eventstore add column mine int",
         "create index mine on public.eventstore (created)",
-        "create trigger mine before insert on public.eventstore execute function suppress_redundant_updates_trigger()",
+        "create trigger mine before insert on public.eventstore"
+        " execute function suppress_redundant_updates_trigger()",
         "create table public.mine (i int)",
         "create table grnry.mine (i int)",
         "create table global.mine (i int)",
