@@ -2,6 +2,7 @@
 
 import itertools
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -96,7 +97,7 @@ class Postgres:
         wait_for(is_dropped, what=f"{name} is dropped")
 
     def stop(self) -> None:
-        self.process.terminate()
+        self.process.send_signal(signal.SIGINT)
         self.process.wait(20)
         self._log.close()
 

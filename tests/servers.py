@@ -3,6 +3,7 @@
 import itertools
 import os
 import re
+import signal
 import subprocess
 import sys
 from contextlib import suppress
@@ -146,6 +147,6 @@ class OutsideServer:
         self.run("drop database {} with (force)", name)
 
     def stop(self) -> None:
-        self.process.terminate()
+        self.process.send_signal(signal.SIGINT)
         self.process.wait(20)
         self._log.close()

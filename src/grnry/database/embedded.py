@@ -79,6 +79,7 @@ create role {worker} login password '{worker_password}';
 create database {database} owner {platform};
 revoke all on database {database} from public;
 grant connect, temporary on database {database} to {worker};
+grant {worker} to {platform} with admin true, inherit false, set false;
 grant pg_use_reserved_connections to {platform}, {worker};
 grant set on parameter temp_file_limit to {platform};
 revoke all on database postgres from public;

@@ -81,7 +81,8 @@ def _limit(
     for setting, value in defaults.items():
         pair = {"setting": sql.Identifier(setting), "value": sql.Literal(value)}
         transaction.run(queries.composed("set_for_role", **pair, **names))
-    if transaction.value(queries.may_limit_files):
+    version = transaction.connection.info.server_version
+    if version >= 150000 and transaction.value(queries.may_limit_files):
         size = sql.Literal(limits.temporary_files)
         transaction.run(queries.composed("limit_files", value=size, **names))
 

@@ -46,10 +46,8 @@ alter role {role} connection limit {connections};
 alter role {role} in database {database} set {setting} = {value};
 
 -- name: may_limit_files
--- Before 15 nobody but a superuser may; from 15 on, whom a superuser lets.
-select current_setting('is_superuser')::boolean
-  or (current_setting('server_version_num')::int >= 150000
-    and has_parameter_privilege('temp_file_limit', 'set')) as may;
+-- From 15 on, whom a superuser lets. Before, nobody but a superuser may, and the function is missing.
+select has_parameter_privilege('temp_file_limit', 'set');
 
 -- name: limit_files
 alter role {role} set temp_file_limit = {value};
