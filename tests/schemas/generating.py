@@ -1,0 +1,362 @@
+"""Random schemas, changes of them, and values that are valid under them."""
+
+import random
+import re
+from collections.abc import Callable
+from typing import Any
+
+NAMES = ("a", "b", "ab", "c")
+UNNAMED = "zz"
+PATTERNS = ("^a", "b$", "^[a-c]+$")
+TYPES = ("null", "boolean", "integer", "number", "string", "object", "array")
+
+Raw = dict[str, Any] | bool
+
+
+class Schemas:
+    """Schemas of one draft; `refs` are the definitions that they may refer to."""
+
+    def __init__(self, rng: random.Random, *, modern: bool, refs: int = 2) -> None:
+        self.rng = rng
+        self.modern = modern
+        self.refs = refs
+
+    def document(self) -> dict[str, Any]:
+        root = self.schema(3)
+        while not isinstance(root, dict):
+            root = self.schema(3)
+        if "$ref" in root:
+            root = {"allOf": [root]}
+        root["$defs" if self.modern else "definitions"] = {
+            f"d{at}": self.definition() for at in range(self.refs)
+        }
+        uri = "https://json-schema.org/draft/2020-12/schema"
+        root["$schema"] = uri if self.modern else "http://json-schema.org/draft-07/schema#"
+        return root
+
+    def definition(self) -> Raw:
+        """A schema whose references are below a property or an item, so that it ends."""
+        depth = self.rng.randrange(2)
+        return self.rng.choice([self.object, self.array])(depth) if depth else self.leaf(-1)
+
+    def schema(self, depth: int) -> Raw:
+        if depth <= 0 or self.rng.random() < 0.25:
+            return self.leaf(depth)
+        makers: list[Callable[[int], Raw]] = [self.object, self.object, self.array, self.combined]
+        made = self.rng.choice(makers)(depth)
+        if isinstance(made, dict) and self.rng.random() < 0.2:
+            extra = self.schema(depth - 1)
+            if isinstance(extra, dict) and (self.modern or not {"$ref"} & {*extra, *made}):
+                made = {**extra, **made}
+        return made
+
+    def leaf(self, depth: int) -> Raw:
+        rng = self.rng
+        kind = rng.randrange(10)
+        if kind == 0:
+            return rng.choice([True, True, False, {}])
+        if kind == 1:
+            return {"enum": rng.sample(VALUES, rng.randrange(1, 4))}
+        if kind == 2:
+            return {"const": rng.choice(VALUES)}
+        if kind == 3 and depth >= 0 and self.refs:
+            name = "$defs" if self.modern else "definitions"
+            return {"$ref": f"#/{name}/d{rng.randrange(self.refs)}"}
+        if kind in (4, 5):
+            return {"type": rng.choice(["integer", "number"]), **self.number()}
+        if kind in (6, 7):
+            return {"type": "string", **self.string()}
+        types = rng.sample(TYPES, rng.randrange(1, 3))
+        return {"type": types if len(types) > 1 else types[0]}
+
+    def some(self, options: dict[str, Callable[[], Any]], chance: float = 0.3) -> dict[str, Any]:
+        return {name: make() for name, make in options.items() if self.rng.random() < chance}
+
+    def number(self) -> dict[str, Any]:
+        near = lambda: self.rng.choice([-1, 0, 1, 1.5, 2, 3])
+        return self.some(
+            {
+                "minimum": near,
+                "maximum": lambda: near() + 2,
+                "exclusiveMinimum": near,
+                "exclusiveMaximum": lambda: near() + 2,
+                "multipleOf": lambda: self.rng.choice([0.5, 1, 2, 3]),
+            }
+        )
+
+    def string(self) -> dict[str, Any]:
+        return self.some(
+            {
+                "minLength": lambda: self.rng.randrange(3),
+                "maxLength": lambda: self.rng.randrange(1, 4),
+                "pattern": lambda: self.rng.choice(PATTERNS),
+            }
+        )
+
+    def object(self, depth: int) -> Raw:
+        rng, below = self.rng, lambda: self.schema(depth - 1)
+        names = lambda: rng.sample(NAMES, rng.randrange(1, 3))
+        options: dict[str, Callable[[], Any]] = {
+            "type": lambda: "object",
+            "properties": lambda: {name: below() for name in names()},
+            "required": names,
+            "additionalProperties": lambda: rng.choice([False, False, below()]),
+            "patternProperties": lambda: {rng.choice(PATTERNS): below()},
+            "minProperties": lambda: rng.randrange(3),
+            "maxProperties": lambda: rng.randrange(1, 4),
+            "propertyNames": lambda: rng.choice([{"maxLength": 1}, {"enum": ["a", "b", "zz"]}]),
+        }
+        if self.modern:
+            options["dependentRequired"] = lambda: {rng.choice(NAMES): names()}
+            options["dependentSchemas"] = lambda: {rng.choice(NAMES): below()}
+            options["unevaluatedProperties"] = lambda: rng.choice([False, below()])
+        else:
+            options["dependencies"] = lambda: {rng.choice(NAMES): rng.choice([names(), below()])}
+        made = self.some(options, 0.2)
+        made |= self.some({"type": options["type"], "properties": options["properties"]}, 0.8)
+        return made
+
+    def array(self, depth: int) -> Raw:
+        rng, below = self.rng, lambda: self.schema(depth - 1)
+        many = lambda: [below() for _ in range(rng.randrange(1, 3))]
+        options: dict[str, Callable[[], Any]] = {
+            "minItems": lambda: rng.randrange(3),
+            "maxItems": lambda: rng.randrange(1, 4),
+            "uniqueItems": lambda: True,
+            "contains": below,
+        }
+        if self.modern:
+            options |= {
+                "prefixItems": many,
+                "items": below,
+                "minContains": lambda: rng.randrange(3),
+                "maxContains": lambda: rng.randrange(1, 3),
+                "unevaluatedItems": lambda: rng.choice([False, below()]),
+            }
+        else:
+            options |= {"items": lambda: rng.choice([below(), many()]), "additionalItems": below}
+        return {"type": "array", **self.some(options)}
+
+    def combined(self, depth: int) -> Raw:
+        rng = self.rng
+        many = lambda: [self.schema(depth - 1) for _ in range(rng.randrange(1, 4))]
+        keyword = rng.choice(["anyOf", "anyOf", "oneOf", "oneOf", "allOf", "not", "if"])
+        if keyword == "not":
+            return {"not": self.schema(depth - 1)}
+        if keyword == "if":
+            return {name: self.schema(depth - 1) for name in ("if", "then", "else")}
+        return {keyword: many()}
+
+    def changed(self, raw: Any, chance: float = 0.15) -> Any:
+        """The same with some changes; most are small, and many let more through."""
+        rng = self.rng
+        if not isinstance(raw, dict):
+            return self.schema(1) if rng.random() < chance / 2 else raw
+        if "$ref" not in raw and "$schema" not in raw and rng.random() < chance / 2:
+            keyword = rng.choice(["anyOf", "oneOf", "allOf"])
+            return {keyword: [raw, *([self.schema(1)] if rng.random() < 0.7 else [])]}
+        return {key: self._value(key, value, chance) for key, value in raw.items()
+                if key in ("$schema", "$ref", "$defs", "definitions") or rng.random() > chance / 2}
+
+    def _value(self, key: str, value: Any, chance: float) -> Any:
+        rng = self.rng
+        if key in ("$schema", "$ref", "const", "pattern"):
+            return value
+        if key == "uniqueItems":
+            return value
+        if isinstance(value, bool) or (isinstance(value, dict) and key not in MAPS):
+            return self.changed(value, chance)
+        if isinstance(value, dict):
+            return self._named(key, value, chance)
+        if isinstance(value, list) and key in LISTS:
+            return [self.changed(item, chance) for item in value]
+        if rng.random() > chance:
+            return value
+        if key in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"):
+            return value + rng.choice([-1, -0.5, 1, 1])
+        if isinstance(value, int | float):
+            return max(value + rng.choice([-1, 1]), 1)
+        if key == "enum":
+            return [*value, *[item for item in VALUES[:2] if item not in value]]
+        if key == "type" and isinstance(value, str):
+            return "number" if value == "integer" else sorted({value, rng.choice(TYPES)})
+        if key == "required" and len(value) > 1:
+            return value[1:]
+        return value
+
+    def _named(self, key: str, value: dict[str, Any], chance: float) -> dict[str, Any]:
+        rng, kept = self.rng, {}
+        for name, child in value.items():
+            if key in ("$defs", "definitions") or rng.random() > chance / 2:
+                kept[name] = child if isinstance(child, list) else self.changed(child, chance)
+        if key == "properties" and rng.random() < chance:
+            kept.setdefault(rng.choice(NAMES), self.schema(1))
+        return kept
+
+
+MAPS = {"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"}
+MAPS |= {"dependencies", "dependentRequired"}
+LISTS = {"anyOf", "oneOf", "allOf", "prefixItems"}
+VALUES: list[Any] = [
+    None, True, False, 0, 1, 2, 3, 4, -1, 1.5, 0.5, 2.0, 6, "", "a", "b", "ab", "abc", "zz",
+    [], [1], ["a", 1], {}, {"a": 1}, {"a": "a", "b": 2}, {"zz": 1},
+]  # fmt: skip
+
+
+class Values:
+    """Values that are likely to be valid under a schema."""
+
+    def __init__(self, rng: random.Random, document: dict[str, Any]) -> None:
+        self.rng = rng
+        self.document = document
+
+    def value(self, raw: Any, depth: int = 4) -> Any:
+        rng = self.rng
+        if not isinstance(raw, dict) or depth <= 0 or rng.random() < 0.05:
+            return rng.choice(VALUES)
+        raw = self.followed(raw)
+        if "const" in raw:
+            return raw["const"]
+        if "enum" in raw:
+            return rng.choice(raw["enum"])
+        for keyword in ("anyOf", "oneOf", "allOf"):
+            if keyword in raw and rng.random() < 0.7:
+                rest = {key: value for key, value in raw.items() if key != keyword}
+                chosen = rng.choice(raw[keyword])
+                chosen = self.followed(chosen) if isinstance(chosen, dict) else {}
+                return self.value(_merged(rest, chosen), depth)
+        types = raw.get("type", self.implied(raw))
+        kind = rng.choice(types) if isinstance(types, list) else types
+        return self.of(kind, raw, depth)
+
+    def followed(self, raw: dict[str, Any]) -> dict[str, Any]:
+        while "$ref" in raw:
+            found: Any = self.document
+            for step in raw["$ref"].split("/")[1:]:
+                found = found[step]
+            raw = found if isinstance(found, dict) else {}
+        return raw
+
+    def implied(self, raw: dict[str, Any]) -> str:
+        if {"properties", "required", "patternProperties", "additionalProperties"} & {*raw}:
+            return "object"
+        return "array" if {"items", "prefixItems", "contains"} & {*raw} else self.rng.choice(TYPES)
+
+    def of(self, kind: str, raw: dict[str, Any], depth: int) -> Any:
+        rng = self.rng
+        if kind == "object":
+            return self.object(raw, depth)
+        if kind == "array":
+            return self.array(raw, depth)
+        if kind in ("integer", "number"):
+            least = raw.get("minimum", raw.get("exclusiveMinimum", -1))
+            step = raw.get("multipleOf", rng.choice([0.5, 1]) if kind == "number" else 1)
+            found = (least // step + rng.randrange(4)) * step
+            return int(found) if found == int(found) and rng.random() < 0.9 else found
+        same = [value for value in VALUES if _is(value, kind)]
+        return rng.choice(same)
+
+    def object(self, raw: dict[str, Any], depth: int) -> dict[str, Any]:
+        rng, own = self.rng, raw.get("properties", {})
+        names = {*raw.get("required", ())}
+        names |= {name for name in own if rng.random() < 0.5}
+        names |= {name for name in (*NAMES, UNNAMED) if rng.random() < 0.15}
+        made = {}
+        for name in names:
+            schema = own.get(name, raw.get("additionalProperties", True))
+            made[name] = self.value(schema, depth - 1)
+        return made
+
+    def array(self, raw: dict[str, Any], depth: int) -> list[Any]:
+        items = raw.get("items", True)
+        prefix = raw.get("prefixItems", items if isinstance(items, list) else [])
+        rest = raw.get("additionalItems", True) if isinstance(items, list) else items
+        count = self.rng.randrange(raw.get("minItems", 0), raw.get("minItems", 0) + 3)
+        schemas = [*prefix, *[self.rng.choice([rest, raw.get("contains", rest)])] * count][:count]
+        return [self.value(schema, depth - 1) for schema in schemas]
+
+
+def _merged(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    made = {**one, **other}
+    for key in ("properties", "required"):
+        if key in one and key in other:
+            both = one[key], other[key]
+            made[key] = {**both[0], **both[1]} if key == "properties" else [*both[0], *both[1]]
+    return made
+
+
+def _is(value: Any, kind: str) -> bool:
+    types = {"null": type(None), "boolean": bool, "string": str}
+    return type(value) is types[kind]
+
+
+class Names:
+    """Whether a value has a property that the schema names nowhere for objects at its place."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self.document = document
+        self.follow = Values(random.Random(0), document).followed
+
+    def unnamed(self, value: Any, schemas: list[Any]) -> bool:
+        here = self.in_place(schemas)
+        if isinstance(value, dict):
+            return any(
+                name != UNNAMED and not self.names(name, here)
+                or self.unnamed(child, self.below(here, name))
+                for name, child in value.items()
+            )
+        if isinstance(value, list):
+            return any(
+                self.unnamed(child, self.items(here, index)) for index, child in enumerate(value)
+            )
+        return False
+
+    def in_place(self, schemas: list[Any]) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        waiting = list(schemas)
+        while waiting:
+            raw = waiting.pop()
+            if not isinstance(raw, dict) or any(raw is other for other in found):
+                continue
+            found.append(raw)
+            if "$ref" in raw:
+                waiting.append(self.follow({"$ref": raw["$ref"]}))
+            for keyword in ("anyOf", "oneOf", "allOf"):
+                waiting += raw.get(keyword, [])
+            waiting += [raw.get(keyword) for keyword in ("not", "if", "then", "else")]
+            for keyword in ("dependentSchemas", "dependencies"):
+                waiting += raw.get(keyword, {}).values()
+        return found
+
+    def names(self, name: str, here: list[dict[str, Any]]) -> bool:
+        return any(
+            name in raw.get("properties", {})
+            or name in raw.get("required", [])
+            or any(other is not False for other in self.below([raw], name) if other is not None)
+            or any(
+                name == own or (isinstance(needed, list) and name in needed)
+                for keyword in ("dependencies", "dependentRequired", "dependentSchemas")
+                for own, needed in raw.get(keyword, {}).items()
+            )
+            for raw in here
+        )
+
+    def below(self, here: list[dict[str, Any]], name: str) -> list[Any]:
+        found: list[Any] = []
+        for raw in here:
+            named = [raw["properties"][name]] if name in raw.get("properties", {}) else []
+            for pattern, child in raw.get("patternProperties", {}).items():
+                named += [child] if re.search(pattern, name) else []
+            found += named or [raw.get("additionalProperties")]
+        if not any(raw is not None for raw in found):
+            found = [raw.get("unevaluatedProperties") for raw in here]
+        return found
+
+    def items(self, here: list[dict[str, Any]], index: int) -> list[Any]:
+        found: list[Any] = []
+        for raw in here:
+            items = raw.get("items")
+            found += items if isinstance(items, list) else [items]
+            found += raw.get("prefixItems", [])
+            found += [raw.get(key) for key in ("additionalItems", "contains", "unevaluatedItems")]
+        return found
