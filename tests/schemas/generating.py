@@ -155,8 +155,11 @@ class Schemas:
         if "$ref" not in raw and "$schema" not in raw and rng.random() < chance / 2:
             keyword = rng.choice(["anyOf", "oneOf", "allOf"])
             return {keyword: [raw, *([self.schema(1)] if rng.random() < 0.7 else [])]}
-        return {key: self._value(key, value, chance) for key, value in raw.items()
-                if key in ("$schema", "$ref", "$defs", "definitions") or rng.random() > chance / 2}
+        return {
+            key: self._value(key, value, chance)
+            for key, value in raw.items()
+            if key in ("$schema", "$ref", "$defs", "definitions") or rng.random() > chance / 2
+        }
 
     def _value(self, key: str, value: Any, chance: float) -> Any:
         rng = self.rng
@@ -301,7 +304,7 @@ class Names:
         here = self.in_place(schemas)
         if isinstance(value, dict):
             return any(
-                name != UNNAMED and not self.names(name, here)
+                (name != UNNAMED and not self.names(name, here))
                 or self.unnamed(child, self.below(here, name))
                 for name, child in value.items()
             )
@@ -356,7 +359,10 @@ class Names:
         found: list[Any] = []
         for raw in here:
             items = raw.get("items")
-            found += items if isinstance(items, list) else [items]
-            found += raw.get("prefixItems", [])
-            found += [raw.get(key) for key in ("additionalItems", "contains", "unevaluatedItems")]
+            prefix = items if isinstance(items, list) else raw.get("prefixItems", [])
+            rest = raw.get("additionalItems") if isinstance(items, list) else items
+            found.append(prefix[index] if index < len(prefix) else rest)
+            found.append(raw.get("contains"))
+        if not any(raw is not None for raw in found):
+            found = [raw.get("unevaluatedItems") for raw in here]
         return found

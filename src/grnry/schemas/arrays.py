@@ -35,8 +35,7 @@ def _unmet_items(known: Known, node: Node, rule: ArrayRule, compare: Compare) ->
         demanded = rule.at(index)
         if demanded is None:
             continue
-        premises = [own.at(index) for own in known.array_rules]
-        found = compare(known.within(one for one in premises if one is not None), demanded)
+        found = compare(known.of_item(index), demanded)
         if index < len(rule.prefix):
             yield from below((node.prefix_keyword, str(index)), found)
         elif found and demanded.is_false:

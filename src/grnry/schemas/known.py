@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any
 
+from grnry.schemas.bounds import MAX_CASES
 from grnry.schemas.nodes import KINDS, Node, kind_of
 from grnry.schemas.rules import ArrayRule, ObjectRule, array_rules, object_rules
 
@@ -33,11 +34,14 @@ class Known:
         self.split = split
         self.lenient = lenient
         self._place = place
+        self._cases = 1
         self.key = (frozenset(self.positives), frozenset(negatives), split, place, lenient)
 
     def beside(self, positives: Iterable[Node], negatives: Iterable[Node] = ()) -> "Known":
         """The same values, of which something more is known."""
-        return self._with(positives, negatives, self.split)
+        more = self._with(positives, negatives, self.split)
+        more._cases = self._cases  # noqa: SLF001
+        return more
 
     def _with(
         self,
@@ -53,20 +57,49 @@ class Known:
             lenient=self.lenient,
         )
 
-    def within(self, nodes: Iterable[Node]) -> "Known":
-        """What is known of a property or an item."""
-        return Known(nodes, lenient=self.lenient)
+    def of_property(self, name: str) -> "Known":
+        """What is known of the property's value."""
+        rules = (rule for node in self._speaking for rule in object_rules(node))
+        others = (node for rule in rules for node in rule.nodes(name))
+        return self._within(self.property_nodes(name), others)
 
-    def cases(self) -> "list[tuple[str, Known]]":
-        """The cases of the first alternative that was not looked into, each with its name."""
+    def of_others(self, nodes: Iterable[Node]) -> "Known":
+        """What is known of a property that has no name of its own, where these nodes apply."""
+        rules = (rule for node in self._speaking for rule in object_rules(node))
+        others = (node for rule in rules for node in (*rule.patterns.values(), rule.additional))
+        return self._within(nodes, (node for node in others if node is not None))
+
+    def of_item(self, index: int) -> "Known":
+        own = (rule.at(index) for rule in self.array_rules)
+        rules = (rule for node in self._speaking for rule in array_rules(node))
+        others = [*(rule.at(index) for rule in rules), *(n.contains for n in self._speaking)]
+        return self._within(
+            (node for node in own if node is not None),
+            (node for node in others if node is not None),
+        )
+
+    def _within(self, nodes: Iterable[Node], others: Iterable[Node]) -> "Known":
+        """`others` are the schemas of all branches there, only one of which need apply."""
+        positives = tuple(nodes)
+        place = in_place((*positives, *others)) if self.lenient else None
+        return Known(positives, place=place, lenient=self.lenient)
+
+    @property
+    def _speaking(self) -> tuple[Node, ...]:
+        return self.place if self.lenient else ()
+
+    def cases(self) -> "list[Known]":
+        """The cases of the first alternative that was not looked into yet."""
         for node in self.flat:
             for keyword, branches in disjunctions(node):
-                if (node, keyword) not in self.split:
-                    split = self.split | {(node, keyword)}
-                    return [
-                        (f"{keyword}/{at}", self._with(*branch, split))
-                        for at, branch in enumerate(branches)
-                    ]
+                count = self._cases * len(branches)
+                if (node, keyword) in self.split or count > MAX_CASES:
+                    continue
+                split = self.split | {(node, keyword)}
+                cases = [self._with(*branch, split) for branch in branches]
+                for case in cases:
+                    case._cases = count  # noqa: SLF001 - one of its own kind
+                return cases
         return []
 
     @cached_property
@@ -204,11 +237,10 @@ def in_place(nodes: Iterable[Node]) -> tuple[Node, ...]:
 
 def speaks_of(node: Node, name: str) -> bool:
     """Whether the schema names the property, or has a schema for it that may accept something."""
-    dependent = [own for own, _ in node.dependent_schemas]
-    dependent += [own for own, _ in node.dependent_required]
-    needed = [other for _, names in node.dependent_required for other in names]
-    if name in (*node.properties, *(node.value("required") or ()), *dependent, *needed):
+    if name in node.named:
         return True
+    if not node.patterns and node.additional is None and node.unevaluated_properties is None:
+        return False
     return any(not other.is_false for rule in object_rules(node) for other in rule.nodes(name))
 
 

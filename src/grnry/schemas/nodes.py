@@ -217,6 +217,15 @@ class Node:
         return tuple((name, value) for name, value in pairs if isinstance(value, list))
 
     @cached_property
+    def named(self) -> frozenset[str]:
+        """The properties that the schema mentions by name."""
+        needed = [name for _, names in self.dependent_required for name in names]
+        pairs = (*self.dependent_required, *self.dependent_schemas)
+        return frozenset(
+            [*self.properties, *(self.value("required") or ()), *needed, *(own for own, _ in pairs)]
+        )
+
+    @cached_property
     def prefix(self) -> "tuple[Node, ...]":
         return self._list(self.prefix_keyword)
 

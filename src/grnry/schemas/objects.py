@@ -40,7 +40,7 @@ def _unmet_properties(known: Known, rule: ObjectRule, compare: Compare) -> Itera
         if known.absent(name):
             continue
         premises = known.property_nodes(name)
-        found = compare(known.within(premises), node)
+        found = compare(known.of_property(name), node)
         if found and not premises:
             reason = "is new, and records could hold anything under that name before"
             yield Found(("properties", name), reason)
@@ -54,8 +54,7 @@ def _unmet_patterns(known: Known, rule: ObjectRule, compare: Compare) -> Iterato
         single = ObjectRule({}, {pattern: node}, None)
         for name in known.declared:
             if single.covers(name) and not known.forbids(name):
-                premises = known.within(known.property_nodes(name))
-                yield from below(steps, compare(premises, node))
+                yield from below(steps, compare(known.of_property(name), node))
         yield from below(steps, _unmet_elsewhere(known, node, compare, only=pattern))
 
 
@@ -64,7 +63,7 @@ def _unmet_additional(known: Known, rule: ObjectRule, compare: Compare) -> Itera
     if node is None:
         return
     for name in _names_left(known, rule):
-        found = compare(known.within(known.property_nodes(name)), node)
+        found = compare(known.of_property(name), node)
         if found and node.is_false:
             reason = f"is no longer a property, and '{rule.keyword}' refuses it"
             yield Found(("properties", name), reason)
@@ -98,11 +97,11 @@ def _unmet_elsewhere(
     for rule in known.object_rules:
         found: list[Found] = []
         for premises in _regions(rule, only, but):
-            found += compare(known.within(premises), node)
+            found += compare(known.of_others(premises), node)
         if not found:
             return ()
         best = best or tuple(found)
-    return best or compare(known.within(()), node)
+    return best or compare(known.of_others(()), node)
 
 
 def _regions(rule: ObjectRule, only: str | None, but: tuple[str, ...]) -> Iterator[list[Node]]:
