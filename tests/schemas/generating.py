@@ -37,13 +37,15 @@ class Schemas:
     def definition(self) -> Raw:
         """A schema whose references are below a property or an item, so that it ends."""
         depth = self.rng.randrange(2)
-        return self.rng.choice([self.object, self.array])(depth) if depth else self.leaf(-1)
+        if not depth:
+            return self.leaf(-1)
+        return self.object(depth) if self.rng.random() < 0.5 else self.array(depth)
 
     def schema(self, depth: int) -> Raw:
         if depth <= 0 or self.rng.random() < 0.25:
             return self.leaf(depth)
         makers: list[Callable[[int], Raw]] = [self.object, self.object, self.array, self.combined]
-        made = self.rng.choice(makers)(depth)
+        made: Raw = makers[self.rng.randrange(len(makers))](depth)
         if isinstance(made, dict) and self.rng.random() < 0.2:
             extra = self.schema(depth - 1)
             if isinstance(extra, dict) and (self.modern or not {"$ref"} & {*extra, *made}):
@@ -54,7 +56,8 @@ class Schemas:
         rng = self.rng
         kind = rng.randrange(10)
         if kind == 0:
-            return rng.choice([True, True, False, {}])
+            plain: list[Raw] = [True, True, False, {}]
+            return rng.choice(plain)
         if kind == 1:
             return {"enum": rng.sample(VALUES, rng.randrange(1, 4))}
         if kind == 2:
@@ -73,7 +76,9 @@ class Schemas:
         return {name: make() for name, make in options.items() if self.rng.random() < chance}
 
     def number(self) -> dict[str, Any]:
-        near = lambda: self.rng.choice([-1, 0, 1, 1.5, 2, 3])
+        def near() -> float:
+            return self.rng.choice([-1, 0, 1, 1.5, 2, 3])
+
         return self.some(
             {
                 "minimum": near,
@@ -94,8 +99,14 @@ class Schemas:
         )
 
     def object(self, depth: int) -> Raw:
-        rng, below = self.rng, lambda: self.schema(depth - 1)
-        names = lambda: rng.sample(NAMES, rng.randrange(1, 3))
+        rng = self.rng
+
+        def below() -> Raw:
+            return self.schema(depth - 1)
+
+        def names() -> list[str]:
+            return rng.sample(NAMES, rng.randrange(1, 3))
+
         options: dict[str, Callable[[], Any]] = {
             "type": lambda: "object",
             "properties": lambda: {name: below() for name in names()},
@@ -117,8 +128,14 @@ class Schemas:
         return made
 
     def array(self, depth: int) -> Raw:
-        rng, below = self.rng, lambda: self.schema(depth - 1)
-        many = lambda: [below() for _ in range(rng.randrange(1, 3))]
+        rng = self.rng
+
+        def below() -> Raw:
+            return self.schema(depth - 1)
+
+        def many() -> list[Raw]:
+            return [below() for _ in range(rng.randrange(1, 3))]
+
         options: dict[str, Callable[[], Any]] = {
             "minItems": lambda: rng.randrange(3),
             "maxItems": lambda: rng.randrange(1, 4),
@@ -139,13 +156,12 @@ class Schemas:
 
     def combined(self, depth: int) -> Raw:
         rng = self.rng
-        many = lambda: [self.schema(depth - 1) for _ in range(rng.randrange(1, 4))]
         keyword = rng.choice(["anyOf", "anyOf", "oneOf", "oneOf", "allOf", "not", "if"])
         if keyword == "not":
             return {"not": self.schema(depth - 1)}
         if keyword == "if":
             return {name: self.schema(depth - 1) for name in ("if", "then", "else")}
-        return {keyword: many()}
+        return {keyword: [self.schema(depth - 1) for _ in range(rng.randrange(1, 4))]}
 
     def changed(self, raw: Any, chance: float = 0.15) -> Any:
         """The same with some changes; most are small, and many let more through."""

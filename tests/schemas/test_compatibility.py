@@ -179,5 +179,5 @@ def test_alternatives_without_end_are_given_up_in_time() -> None:
 
 
 def test_the_columns_of_all_versions_are_counted() -> None:
-    old, new = ({f"{letter}{at}": {} for at in range(800)} for letter in "ab")
-    assert "1,601 columns" in found(live(old), live(new))["#/properties"]
+    names: list[dict[str, Any]] = [{f"{x}{at}": {} for at in range(800)} for x in "ab"]
+    assert "1,601 columns" in found(live(names[0]), live(names[1]))["#/properties"]

@@ -1,20 +1,21 @@
 """Which documents are schemas, and what is said of those that are not."""
 
 import time
+from contextlib import suppress
 from typing import Any
 
 import orjson
 import pytest
 
-from grnry.schemas import SchemaError, given_schema, live_segment_schema
+from grnry.schemas import SchemaError, breaks, columns_of, given_schema, live_segment_schema
 from grnry.schemas.bounds import MAX_BYTES, MAX_COLUMNS, MAX_DEPTH, MAX_NODES
 from grnry.schemas.document import read_schema
-from grnry.schemas.drafts import DRAFTS
+from grnry.schemas.drafts import DRAFTS, MANY, NAMED, ONE
 
 ID = {"id": {"type": "integer"}}
 
 
-def live(properties: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+def live(properties: Any = None, **more: Any) -> dict[str, Any]:
     return {"type": "object", "properties": {**ID, **(properties or {})}, **more}
 
 
@@ -190,12 +191,24 @@ def test_the_three_forms_of_a_request() -> None:
     assert given_schema(live()).schema == live()
     given = given_schema({"subject": "s", "schema": text})
     assert (given.subject, given.schema) == ("s", text)
-    for wrong in (None, 1, [], {"schema": 1}, {"schema": text, "subject": 1}):
+    wrongs: list[Any] = [None, 1, [], {"schema": 1}, {"schema": text, "subject": 1}]
+    for wrong in wrongs:
         with pytest.raises(SchemaError):
             given_schema(wrong)
 
 
-def test_any_json_is_a_schema_or_refused() -> None:
-    for value in ({"$ref": 5}, {"type": None}, {"properties": []}, {"$schema": 1}, {"enum": {}}):
-        with pytest.raises(SchemaError):
-            read_schema({**value, "$schema": value.get("$schema", DRAFTS[0].uri)} if value else {})
+@pytest.mark.parametrize("draft", DRAFTS, ids=lambda draft: draft.name)
+@pytest.mark.parametrize("value", [None, 5, "x", [], [1], {}, {"a": 5}, True])
+def test_any_value_of_any_keyword_is_valid_or_refused(value: Any, draft: Any) -> None:
+    keywords = {*ONE, *MANY, *NAMED, "$ref", "type", "items", "required", "enum", "const"}
+    keywords |= {"minimum", "exclusiveMinimum", "pattern", "$anchor", "$id", "id", "$recursiveRef"}
+    for keyword in sorted(keywords):
+        with suppress(SchemaError):
+            schema = read_schema({keyword: value, "$schema": draft.uri})
+            breaks(schema, [schema])
+            columns_of(schema)
+
+
+def test_later_definitions_in_an_earlier_draft_are_checked_too() -> None:
+    found = problems(live(**{"$defs": {"a": {"not": {"required": 5}}}}))
+    assert list(found) == ["#/$defs/a/not/required"]

@@ -1,11 +1,14 @@
 """Which records are valid, and what is said of the others."""
 
+from calendar import isleap
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
-from grnry.schemas import RecordValidator, live_segment_schema
+from grnry.schemas import ColumnType, RecordValidator, live_segment_schema
 from grnry.schemas.drafts import DRAFTS
+from grnry.schemas.formats import is_of
 from tests.schemas.test_documents import live
 
 
@@ -44,6 +47,20 @@ def test_what_a_column_holds(schema: Any, fits: Any, fits_not: Any, draft: Any) 
         assert problem({"id": 1, "a": value}, {"a": schema}, **uri) is None
     for value in fits_not:
         assert str(problem({"id": 1, "a": value}, {"a": schema}, **uri)).startswith("#/a: ")
+
+
+def test_the_reason_for_a_format_is_in_words() -> None:
+    reason = problem({"id": 1, "a": "x"}, {"a": {"type": "string", "format": "date"}})
+    assert reason == '#/a: "x" is not a date, such as 2021-11-21'
+
+
+def test_the_calendar_is_pythons() -> None:
+    day = date(1, 1, 1)
+    while day < date(2405, 1, 1):
+        assert is_of(ColumnType.DATE, day.isoformat())
+        day += timedelta(days=1 if day.month == 2 else 9)
+    for year in (1, 100, 1900, 2000, 2023, 2024):
+        assert is_of(ColumnType.DATE, f"{year:04}-02-29") is isleap(year)
 
 
 def test_the_key_is_needed_though_the_schema_does_not_require_it() -> None:
