@@ -11,7 +11,8 @@ from grnry.schemas.document import JsonSchema, build, read_schema
 from grnry.schemas.errors import SchemaError
 from grnry.schemas.known import Known
 from grnry.schemas.nodes import Root
-from tests.schemas.generating import NAMES, Names, Schemas, Values
+from tests.schemas.generating import Schemas
+from tests.schemas.values import NAMES, Names, Values
 
 VALUES_OF_EACH = 60
 SEEDS = st.integers(min_value=0, max_value=2**48)

@@ -16,7 +16,8 @@ _DAY = (
     "|02-(?:0[1-9]|1[0-9]|2[0-8]))"
 )
 _DATE = f"(?:{_YEAR}-{_DAY}|{_LEAP_YEAR}-02-29)"
-_TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:\.[0-9]{1,30})?"
+_SECOND = r"(?:[0-5][0-9](?:\.[0-9]{1,30})?|60(?:\.0{1,30})?)"
+_TIME = f"(?:[01][0-9]|2[0-3]):[0-5][0-9]:{_SECOND}"
 _OFFSET = "(?:[Zz]|[+-](?:0[0-9]|1[0-5]):[0-5][0-9])"
 _HEX = "[0-9a-fA-F]"
 
@@ -25,7 +26,7 @@ PATTERNS = {
     ColumnType.TIMESTAMPTZ: f"^{_DATE}[Tt ]{_TIME}{_OFFSET}$",
     ColumnType.UUID: f"^{_HEX}{{8}}(?:-{_HEX}{{4}}){{3}}-{_HEX}{{12}}$",
 }
-"""A leap second passes, as PostgreSQL takes it; so do offsets below 16 hours, and no year 0."""
+"""As PostgreSQL takes them: a leap second without a fraction, offsets below 16 hours, no year 0."""
 
 NAMES = {
     ColumnType.DATE: "a date, such as 2021-11-21",

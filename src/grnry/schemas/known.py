@@ -28,26 +28,26 @@ class Known:
         split: frozenset[tuple[Node, str]] = frozenset(),
         place: tuple[Node, ...] | None = None,
         lenient: bool = False,
+        case_count: int = 1,
     ) -> None:
         self.positives = tuple(dict.fromkeys(positives))
         self.negatives = negatives
         self.split = split
         self.lenient = lenient
         self._place = place
-        self._cases = 1
+        self._case_count = case_count
         self.key = (frozenset(self.positives), frozenset(negatives), split, place, lenient)
 
     def beside(self, positives: Iterable[Node], negatives: Iterable[Node] = ()) -> "Known":
         """The same values, of which something more is known."""
-        more = self._with(positives, negatives, self.split)
-        more._cases = self._cases  # noqa: SLF001
-        return more
+        return self._with(positives, negatives, self.split, self._case_count)
 
     def _with(
         self,
         positives: Iterable[Node],
         negatives: Iterable[Node],
         split: frozenset[tuple[Node, str]],
+        case_count: int,
     ) -> "Known":
         return Known(
             (*self.positives, *positives),
@@ -55,6 +55,7 @@ class Known:
             split=split,
             place=self.place if self.lenient else None,
             lenient=self.lenient,
+            case_count=case_count,
         )
 
     def of_property(self, name: str) -> "Known":
@@ -92,14 +93,11 @@ class Known:
         """The cases of the first alternative that was not looked into yet."""
         for node in self.flat:
             for keyword, branches in disjunctions(node):
-                count = self._cases * len(branches)
+                count = self._case_count * len(branches)
                 if (node, keyword) in self.split or count > MAX_CASES:
                     continue
                 split = self.split | {(node, keyword)}
-                cases = [self._with(*branch, split) for branch in branches]
-                for case in cases:
-                    case._cases = count  # noqa: SLF001 - one of its own kind
-                return cases
+                return [self._with(*branch, split, count) for branch in branches]
         return []
 
     @cached_property
