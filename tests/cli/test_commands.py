@@ -21,6 +21,12 @@ COMMANDS = [
     "broker",
     "reconciler",
     "run",
+    "login",
+    "logout",
+    "whoami",
+    "token",
+    *(f"client {word}".strip() for word in ("", "create", "list", "delete", "rotate-secret")),
+    *(f"keys {word}".strip() for word in ("", "rotate", "list")),
     *(f"event-type {word}".strip() for word in ("", "create", "list", "show", "delete")),
     *(f"persister {word}".strip() for word in ("", "start", "stop", "state", "show")),
 ]

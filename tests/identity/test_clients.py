@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from psycopg import sql
 
 from grnry.database.pool import Database
 from grnry.errors import AlreadyExists, BadInput, NotFound
@@ -12,6 +13,7 @@ from grnry.identity.bootstrap import bootstrap
 from grnry.identity.clients import Clients, parse_roles
 from grnry.identity.issuer import Issuer, Refused, TokenRequest
 from grnry.identity.keys import SigningKeys
+from grnry.identity.passwords import Passwords
 from grnry.identity.tokens import verified_claims
 
 KNOWN = ("global", "project-api", "profile-api")
@@ -45,9 +47,12 @@ def test_a_client_acts_for_itself_with_its_roles(accounts: Accounts) -> None:
 
 
 @pytest.mark.parametrize("password", ["", "x", "password"])
-def test_nobody_logs_in_as_its_user(accounts: Accounts, password: str) -> None:
+def test_nobody_logs_in_as_its_user(accounts: Accounts, database: Database, password: str) -> None:
     accounts.clients.create("importer", [])
     name = "service-account-importer"
+    with database.transaction() as transaction:  # whoever may change passwords gives it one
+        statement = "update grnry.users set password_hash = {} where service_account"
+        transaction.run(sql.SQL(statement).format(Passwords().hash("password")))
     with pytest.raises(Refused, match="Invalid user credentials"):
         accounts.issuer.grant(TokenRequest("password", "grnry", username=name, password=password))
 

@@ -18,10 +18,11 @@ where created_at < (
 );
 
 -- name: find_user
+-- Who may log in with a password.
 select id::text, username, name, email, password_hash, enabled, claimed,
   extract(epoch from sessions_since)::float8 as sessions_since
 from grnry.users
-where lower(username) = lower(%(username)s);
+where lower(username) = lower(%(username)s) and not service_account;
 
 -- name: get_user
 select id::text, username, name, email, password_hash, enabled, claimed,
