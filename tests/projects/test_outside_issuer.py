@@ -26,7 +26,7 @@ ID = "00000000-0000-0000-0000-000000000001"
 @pytest.fixture
 def client(database: Database, tmp_path: Path) -> Iterator[TestClient]:
     users = Users(database, outside_issuer=ISSUER)
-    projects = Projects(database, tmp_path, gives_roles=False)
+    projects = Projects(database, tmp_path)
     members = Members(database, lambda project: (), outside_issuer=ISSUER)
     place = Place("database", 5432, "grnry", ssl=False)
     app = create_app(
