@@ -164,6 +164,20 @@ def test_somebody_can_always_manage_users(admin: Person, people: People) -> None
     assert "user_manager" in admin.get(path)["roles"]["project-api"]
 
 
+def test_a_service_account_is_no_person(admin: Person, caller: Caller) -> None:
+    caller.granary.do("client", "create", "robot", "--role", "global:producer")
+    with caller.granary.platform() as database:
+        query = "select acts_as::text as id from grnry.clients where client_id = 'robot'"
+        robot = database.execute(query).fetchone()
+    assert robot
+    path = f"/identity/users/{robot['id']}"
+    assert admin.get(path)["roles"] == {"global": ["producer"]}
+    assert admin.get("/users?search=robot")["totalCount"] == 0
+    refused = admin.put(f"{path}/password", {"password": "another of them"}, 412)
+    assert "has a secret, no password" in refused["message"]
+    assert "robot acts as them" in admin.delete(path, 412)["message"]
+
+
 def test_the_command_line_manages_users(caller: Caller) -> None:
     granary = caller.granary
     made = granary.do("user", "create", "grace", "--generate", "--email", "grace@example.com")

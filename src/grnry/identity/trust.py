@@ -7,11 +7,10 @@ With an OIDC issuer the built-in one logs nobody in. One thing is left of it, an
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from starlette.routing import Route
-
 from grnry.database.pool import Database
 from grnry.errors import StartError
 from grnry.http.links import Links
+from grnry.http.routing import RawRoute
 from grnry.identity import api
 from grnry.identity.bootstrap import CLI_CLIENT, bootstrap
 from grnry.identity.issuer import Issuer, issuer_url
@@ -63,7 +62,7 @@ class Trust:
             bootstrap(self._database, self._settings.admin_password, self._settings.cli_secret)
             self.keys.signing_key()
 
-    def routes(self, links: Links) -> list[Route]:
+    def routes(self, links: Links) -> list[RawRoute]:
         if not self.outside:
             return api.routes(self.issuer, links)
         local = self.issuer if self.has_local_issuer else None
