@@ -57,7 +57,7 @@ class ControlPlane:
         self.trust = Trust(settings, self.database, self.address)
         outside = self.trust.outside
         secrets = Path(settings.secrets_folder)
-        self.projects = Projects(self.database, secrets, gives_roles=not outside)
+        self.projects = Projects(self.database, secrets)
         self.users = Users(self.database, outside_issuer=outside)
         self.event_types = EventTypes(self.database, self.admin)
         self.persisters = Persisters(self.database)

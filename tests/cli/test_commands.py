@@ -29,6 +29,10 @@ COMMANDS = [
     *(f"keys {word}".strip() for word in ("", "rotate", "list")),
     *(f"event-type {word}".strip() for word in ("", "create", "list", "show", "delete")),
     *(f"persister {word}".strip() for word in ("", "start", "stop", "state", "show")),
+    *(f"project {word}".strip() for word in ("", "list", "create", "show", "update")),
+    *(f"project members {word}".strip() for word in ("", "list", "add", "set", "remove")),
+    *(f"user {word}".strip() for word in ("", "create", "list", "show", "disable", "enable")),
+    *(f"user {word}" for word in ("delete", "set-password", "change-password", "grant", "revoke")),
 ]
 
 
@@ -56,6 +60,10 @@ def test_each_command_has_help(command: str) -> None:
         (["sql", "select '\udcff'"], "not UTF-8"),
         (["sql", "copy (select 1) to stdout"], "COPY from or to a client needs psql"),
         (["sql", "select 1", "--project", "nope"], "no credentials of a project 'nope'"),
+        (["project", "show", "nope"], "Access forbidden due to missing roles."),
+        (["project", "create", "pg"], "leads to the name 'pg', which is reserved"),
+        (["project", "members", "add", "global", "nobody", "--role", "viewer"], "no user 'nobody'"),
+        (["user", "show", "nobody"], "There is no user 'nobody'"),
         (["status", "--data", "/nonexistent"], "No Granary runs on the data folder /nonexistent"),
     ],
 )

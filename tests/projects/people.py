@@ -9,6 +9,7 @@ import httpx2
 
 from tests.event_types.calling import TOKEN, Caller
 
+Headers = Mapping[str, str] | None
 PASSWORD = "a password for tests"
 _numbers = itertools.count(1)
 
@@ -43,11 +44,7 @@ class Person:
         self.token = answer.json()["access_token"]
         self.refresh_token = answer.json()["refresh_token"]
 
-    @property
-    def http(self) -> "Calls":
-        return Calls(self)
-
-    def get(self, path: str, status: int = 200, **headers: str) -> Any:
+    def get(self, path: str, status: int = 200, headers: Headers = None) -> Any:
         return self._expect(self.call("GET", path, headers=headers), status)
 
     def get_url(self, url: str) -> Any:
@@ -56,14 +53,14 @@ class Person:
     def post(self, path: str, body: Any = None, status: int = 200) -> Any:
         return self._expect(self.call("POST", path, json=body), status)
 
-    def put(self, path: str, body: Any = None, status: int = 200, **headers: str) -> Any:
+    def put(self, path: str, body: Any = None, status: int = 200, headers: Headers = None) -> Any:
         return self._expect(self.call("PUT", path, json=body, headers=headers), status)
 
     def delete(self, path: str, status: int = 204) -> Any:
         return self._expect(self.call("DELETE", path), status)
 
     def call(
-        self, method: str, path: str, headers: Mapping[str, str] | None = None, **given: Any
+        self, method: str, path: str, headers: Headers = None, **given: Any
     ) -> httpx2.Response:
         own = {"Authorization": f"Bearer {self.token}", **(headers or {})}
         return self.anonymous.request(method, path, headers=own, **given)
@@ -72,16 +69,6 @@ class Person:
         self.answer = answer
         assert answer.status_code == status, f"{answer.status_code}: {answer.text}"
         return answer.json() if answer.content else None
-
-
-class Calls:
-    """A person's calls, answered as they are."""
-
-    def __init__(self, person: Person) -> None:
-        self._person = person
-
-    def put(self, path: str, json: Any) -> httpx2.Response:
-        return self._person.call("PUT", path, json=json)
 
 
 class People:

@@ -97,9 +97,9 @@ def test_a_taken_name_ends_in_digits(admin: Person) -> None:
 def test_a_project_is_called_another_name(admin: Person, project: str) -> None:
     found = admin.get(f"/projects/{project}")
     tag = admin.answer.headers["etag"]
-    admin.get(f"/projects/{project}", 304, **{"If-None-Match": tag})
+    admin.get(f"/projects/{project}", 304, headers={"If-None-Match": tag})
     body = {**found, "displayName": "Renamed", "description": "new"}
-    changed = admin.put(f"/projects/{project}", body, **{"If-Match": tag})
+    changed = admin.put(f"/projects/{project}", body, headers={"If-Match": tag})
     assert "x-ignored-fields" not in admin.answer.headers
     assert (changed["name"], changed["displayName"], changed["description"]) == (
         project,
@@ -107,7 +107,7 @@ def test_a_project_is_called_another_name(admin: Person, project: str) -> None:
         "new",
     )
     assert changed["modifiedAt"] > found["modifiedAt"]
-    stale = admin.put(f"/projects/{project}", body, 412, **{"If-Match": tag})
+    stale = admin.put(f"/projects/{project}", body, 412, headers={"If-Match": tag})
     assert stale["type"] == "precondition_failed"
     assert admin.get(f"/projects/{project}") == changed
     assert admin.answer.headers["etag"] != tag
@@ -207,7 +207,7 @@ def test_two_owners_cannot_leave_at_once(admin: Person, people: People, project:
     paths = [f"/projects/{project}/users/{person.id}" for person in (admin, ada)]
     for _ in range(5):
         admin.put(paths[1], {"roles": ["data_owner"]})
-        statuses = people.at_once(lambda path: admin.http.put(path, json={"roles": []}), paths)
+        statuses = people.at_once(lambda path: admin.call("PUT", path, json={"roles": []}), paths)
         assert sorted(statuses) == [200, 400]
         for path in paths:
             admin.put(path, {"roles": ["data_owner", "editor"]})

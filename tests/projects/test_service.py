@@ -76,11 +76,14 @@ def test_all_that_makes_a_project(
     assert log_in(postgres, database_name, tmp_path, name) == f"grnry_project_{name}"
 
 
-def test_with_an_outside_issuer_no_roles_are_given(cleaned: Database, tmp_path: Path) -> None:
-    me = caller(cleaned)
-    made = Projects(cleaned, tmp_path, gives_roles=False).create(me, Draft(f"{PREFIX} oidc"))
+@pytest.mark.parametrize("subject", ["auth0|4711", "00000000-0000-0000-0000-000000000001"])
+def test_whom_the_built_in_issuer_does_not_know_gets_no_roles_here(
+    subject: str, cleaned: Database, tmp_path: Path
+) -> None:
+    made = Projects(cleaned, tmp_path).create(Identity(subject, "eve"), Draft(f"{PREFIX} out"))
+    query = sql.SQL("select count(*) from grnry.user_roles where client = %(name)s")
     with cleaned.transaction() as transaction:
-        assert made.name not in identities.roles_of(transaction, me.subject)
+        assert transaction.value(query, name=made.name) == 0
 
 
 def test_many_of_one_name_at_once(cleaned: Database, tmp_path: Path) -> None:

@@ -192,7 +192,11 @@ class Users:
         _refuse(_password_problems("password", password))
         password_hash = self._hash(password)
         with self._database.transaction() as transaction:
-            _found(transaction, user_id, for_change=True)
+            account = _found(transaction, user_id, for_change=True)
+            if transaction.value(queries.is_service_account, id=user_id):
+                raise InUse(
+                    f"User '{account.username}' is a service account and has a secret, no password."
+                )
             transaction.run(queries.set_password, id=user_id, password_hash=password_hash)
 
     def change_own_password(self, user_id: str, current: str, password: str) -> None:

@@ -1,11 +1,13 @@
 -- name: page
+-- Service accounts are no people: they are listed as clients.
 select id::text, username, name, email, enabled, created_at
 from grnry.users
+where not service_account
 order by lower(username)
 limit %(limit)s offset %(offset)s;
 
 -- name: count
-select count(*) from grnry.users;
+select count(*) from grnry.users where not service_account;
 
 -- name: search
 -- All users are read once where there is no index, and so is what is found; a row without a user
@@ -13,7 +15,7 @@ select count(*) from grnry.users;
 with found as materialized (
   select id, lower(username) as key
   from grnry.users
-  where searched like lower(%(pattern)s) collate "C"
+  where searched like lower(%(pattern)s) collate "C" and not service_account
 ),
 page as (
   select id, key from found order by key limit %(limit)s offset %(offset)s
@@ -37,6 +39,9 @@ for update;
 
 -- name: password_hash
 select password_hash from grnry.users where id = %(id)s::uuid;
+
+-- name: is_service_account
+select service_account from grnry.users where id = %(id)s::uuid;
 
 -- name: add
 insert into grnry.users (username, name, email, password_hash, claimed)

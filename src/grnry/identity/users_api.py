@@ -91,6 +91,10 @@ class AccountList(AnswerBody):
     users: list[AccountAnswer]
 
 
+NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
+    304: {"description": "It is as it is known."},
+    **errors(404),
+}
 _SPARSE: dict[str, Any] = {"response_model_exclude_unset": True}
 _MANAGED: dict[str, Any] = {"permission": MANAGE_USERS, **_SPARSE}
 
@@ -126,13 +130,13 @@ def management_router(users: Users, links: Links) -> Router:
             "users": [_account(each) for each in found.accounts],
         }
 
-    @api.post("/users", response_model=AccountAnswer, responses=errors(409), **_MANAGED)
+    @api.post("/users", response_model=AccountAnswer, responses=errors(409, 429), **_MANAGED)
     def create_user(body: UserBody) -> Any:
         """Make a user, who has no roles yet."""
         draft = AccountDraft(body.username, body.password, body.name, body.email)
         return _account(users.create(draft), with_roles=True)
 
-    @api.get(ONE, response_model=AccountAnswer, responses=errors(404), **_MANAGED)
+    @api.get(ONE, response_model=AccountAnswer, responses=NOT_MODIFIED, **_MANAGED)
     def show_user(user_id: UserId, known: IfNoneMatch, response: Response) -> Any:
         """A user and all their roles."""
         account = users.find(user_id)
@@ -154,7 +158,9 @@ def management_router(users: Users, links: Links) -> Router:
         """Delete a user with all their roles; what they made stays."""
         users.delete(user_id)
 
-    @api.put(ONE + "/password", status_code=204, responses=errors(404), permission=MANAGE_USERS)
+    @api.put(
+        ONE + "/password", status_code=204, responses=errors(404, 412, 429), permission=MANAGE_USERS
+    )
     def set_password(user_id: UserId, body: PasswordBody) -> None:
         """Set a user's password; their refresh tokens end."""
         users.set_password(user_id, body.password)

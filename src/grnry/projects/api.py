@@ -62,7 +62,12 @@ def projects_router(projects: Projects, address: Place, links: Links) -> Router:
             "projects": [summary(request, each) for each in found.projects],
         }
 
-    @api.post("/projects", permission=CREATE_PROJECTS, response_model=ProjectAnswer)
+    @api.post(
+        "/projects",
+        permission=CREATE_PROJECTS,
+        response_model=ProjectAnswer,
+        responses=errors(409),
+    )
     def create_project(request: Request, caller: CurrentIdentity, body: ProjectBody) -> Any:
         """Make a project with its roles, its database schema and its database role.
 

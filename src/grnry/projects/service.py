@@ -1,17 +1,23 @@
 """What can be done with projects."""
 
+import logging
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from grnry.database.pool import Database
+from grnry.database.transaction import Transaction
 from grnry.errors import AlreadyExists, NotAccessible
 from grnry.identity import store as identities
 from grnry.identity.model import DATA_OWNER, EDITOR, GLOBAL, PROJECT_ROLES, Identity, has_role
+from grnry.identity.users import is_user_id
 from grnry.projects import names, store
 from grnry.projects.credentials import ensure_role
+from grnry.projects.database_space import SpaceTaken
 from grnry.projects.model import Draft, Project
+
+logger = logging.getLogger(__name__)
 
 NAME_TRIES = 100
 
@@ -27,11 +33,9 @@ class Page:
 class Projects:
     """All projects; also what tells a path's project from a name that is none."""
 
-    def __init__(self, database: Database, secrets: Path, *, gives_roles: bool = True) -> None:
-        """`gives_roles`: whether roles are given here, and not by an outside issuer."""
+    def __init__(self, database: Database, secrets: Path) -> None:
         self._database = database
         self._secrets = secrets
-        self._gives_roles = gives_roles
         self._known = {GLOBAL}
 
     # Which there are --------------------------------------------------------------------------
@@ -74,8 +78,8 @@ class Projects:
             name = free_name(wanted, lambda name: store.is_taken(transaction, name))
             store.add(transaction, name, draft, caller.author)
             ensure_role(transaction, self._secrets, name)
-            if self._gives_roles:
-                identities.add_public_client(transaction, name)
+            identities.add_public_client(transaction, name)
+            if _is_user(transaction, caller):
                 identities.grant_roles(transaction, caller.subject, name, (DATA_OWNER, EDITOR))
             made = _existing(store.find(transaction, name))
         self._known.add(name)
@@ -96,9 +100,14 @@ class Projects:
     def heal(self) -> None:
         """At the start: see to it that each project's role, rights and secret are there."""
         with self._database.transaction() as transaction:
-            store.lock(transaction)
-            for name in store.names(transaction):
-                ensure_role(transaction, self._secrets, name)
+            found = store.names(transaction)
+        for name in found:
+            try:
+                with self._database.transaction() as transaction:
+                    store.lock(transaction)
+                    ensure_role(transaction, self._secrets, name)
+            except SpaceTaken as error:  # of one project, and no reason to be there for none
+                logger.warning("Project %s cannot reach its data: %s", name, error)
 
 
 def free_name(
@@ -113,6 +122,12 @@ def free_name(
             return name
         name = names.with_digits(wanted, digits(10**names.DIGITS))
     raise AlreadyExists(f"Too many projects are called like '{wanted}'. Choose another name.")
+
+
+def _is_user(transaction: Transaction, caller: Identity) -> bool:
+    """Whether the built-in issuer knows them; an outside issuer's users get their roles there."""
+    known = is_user_id(caller.subject) and identities.get_user(transaction, caller.subject)
+    return bool(known)
 
 
 def _existing(project: Project | None) -> Project:
