@@ -56,7 +56,7 @@ CASES: list[Case] = [
     ("POST", "/things", {"json": {"displayName": "x" * 21}}, 400, "bad_parameter_value",
      "Parameter 'displayName' must have at most 20 characters but has 21."),
     ("POST", "/things", {"json": {"displayName": "a\0b"}}, 400, "bad_parameter_value",
-     "Parameter 'body' must not contain the character U+0000."),
+     "Parameter 'displayName' must not contain the character U+0000."),
     ("POST", "/things", {"content": b'{"displayName": "\\ud800"}'}, 400, "bad_parameter_value",
      "Parameter 'body' must be JSON but is malformed at character"),
     ("POST", "/things", {"json": {"displayName": "a", "count": 750}}, 400, "bad_parameter_value",

@@ -5,8 +5,8 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-import uvicorn
 
+from grnry.http.server import make_server
 from grnry.settings import Settings
 from tests.conftest import free_port, wait_for
 from tests.http.conftest import LIMIT, make_client
@@ -15,11 +15,8 @@ from tests.http.conftest import LIMIT, make_client
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
     number = free_port()
-    app = make_client(Settings(max_body_bytes=LIMIT)).app
-    config = uvicorn.Config(
-        app, port=number, log_config=None, ws="none", proxy_headers=False, server_header=False
-    )
-    server = uvicorn.Server(config)
+    settings = Settings(max_body_bytes=LIMIT)
+    server = make_server(make_client(settings).app, settings, port=number)
     thread = threading.Thread(target=server.run)
     thread.start()
     wait_for(lambda: server.started)

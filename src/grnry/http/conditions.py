@@ -3,7 +3,7 @@
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Header
 from starlette.responses import Response
@@ -54,8 +54,20 @@ class Knowledge:
 
     tags: Tags | None
 
+    response: Response | None = None
+
     def includes(self, tag: str) -> bool:
         return self.tags is not None and tag in self.tags
+
+    def answer(self, tag: str, content: Any) -> Any:
+        """What is answered under its tag, or a 304 to who knows it."""
+        if self.includes(tag):
+            return not_modified(tag)
+        if isinstance(content, Response):
+            content.headers.update(tag_headers(tag))
+        elif self.response is not None:
+            self.response.headers.update(tag_headers(tag))
+        return content
 
 
 async def _if_match(
@@ -67,11 +79,12 @@ async def _if_match(
 
 
 async def _if_none_match(
+    response: Response,
     if_none_match: Annotated[
         str | None, Header(description="The `ETag` of the version that is known.")
     ] = None,
 ) -> Knowledge:
-    return Knowledge(None if if_none_match is None else Tags.of(if_none_match))
+    return Knowledge(None if if_none_match is None else Tags.of(if_none_match), response)
 
 
 IfMatch = Annotated[Expectation, Depends(_if_match)]
@@ -80,7 +93,11 @@ IfNoneMatch = Annotated[Knowledge, Depends(_if_none_match)]
 
 def tag_headers(tag: str) -> dict[str, str]:
     """For an answer that its caller may keep, and has to ask about each time."""
-    return {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization"}
+    return {
+        "ETag": tag,
+        "Cache-Control": "private, no-cache",
+        "Vary": "Authorization, Authentication",
+    }
 
 
 def not_modified(tag: str) -> Response:
