@@ -1,14 +1,17 @@
 """Event types as they are sent and answered."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from pydantic import Field
 
+from grnry.errors import Problem
 from grnry.event_types import model
-from grnry.event_types.model import Draft, EventType
+from grnry.event_types.model import Draft, EventType, problems_of
 from grnry.event_types.names import topic_of, view_of
 from grnry.http.bodies import AnswerBody, Link, RequestBody, SelfLink
 from grnry.http.times import time_text
+from grnry.identity.model import GLOBAL
 
 
 class EventTypeBody(RequestBody):
@@ -47,6 +50,11 @@ class EventTypeBody(RequestBody):
     schema_: Any = Field(None, alias="schema", description="Not a field of type `data_in`.")
     source: Any = Field(None, description="Not a field of type `data_in`.")
     physical_locations: Any = Field(None, description="Not a field of type `data_in`.")
+
+    def problems(self, path: Mapping[str, str]) -> Iterable[Problem]:
+        name = path.get("event_type_name") or self.name or None
+        draft = self.draft(path.get("project_name", GLOBAL), name)
+        return problems_of(name, draft)
 
     def draft(self, project: str, name: str | None) -> Draft:
         """The draft, with the names of fields that its type does not have.
@@ -197,6 +205,11 @@ def full(event_type: EventType, base: str, expand: frozenset[str]) -> dict[str, 
     if "outputs" in expand:
         answer["outputs"] = {"persisters": [_persister(event_type, base)], "belts": []}
     return answer
+
+
+def exportable(event_type: EventType) -> dict[str, Any]:
+    """All that a body may say of it; where its data lies follows from its name."""
+    return full(event_type, "", frozenset()) | {"physicalLocations": None}
 
 
 def _locations(project: str, name: str) -> list[dict[str, str]]:

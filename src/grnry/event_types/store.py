@@ -44,6 +44,11 @@ def add(
     )
 
 
+def lock(transaction: Transaction, name: str) -> None:
+    """Nobody else changes or deletes it until the transaction ends."""
+    transaction.run(_queries().lock, name=name)
+
+
 def is_taken(transaction: Transaction, name: str) -> bool:
     return bool(transaction.value(_queries().is_taken, name=name))
 

@@ -35,6 +35,9 @@ select name, project, topic_name, owns_topic
 from grnry.event_types
 where phase <> 'ready';
 
+-- name: lock
+select from grnry.event_types where name = %(name)s for update;
+
 -- name: is_taken
 select exists (select from grnry.event_types where lower(name) = lower(%(name)s));
 

@@ -61,6 +61,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         lifespan=lifespan,
         middleware=[
             *([Middleware(Forwarding, networks=proxies)] if proxies else []),

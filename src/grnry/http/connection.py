@@ -89,7 +89,8 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._stopped:
             return
-        self._head_bytes += len(data)
+        if self._in_head:
+            self._head_bytes += len(data)
         super().data_received(data)
         self._look_at_limits()
 
@@ -117,7 +118,6 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._in_request = self._in_head = True
-        self._head_bytes = 0
 
     def on_headers_complete(self) -> None:
         self._requests += 1
@@ -136,6 +136,7 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._in_request, self._in_head = False, True
+        self._head_bytes = 0
         self._reading.complete = True
         super().on_message_complete()
 
