@@ -16,11 +16,12 @@ from grnry.event_types.bodies import (
 )
 from grnry.event_types.model import EventType
 from grnry.event_types.service import EventTypes
+from grnry.http.answers import json_answer
 from grnry.http.conditions import IfMatch, IfNoneMatch, entity_tag
 from grnry.http.context import CurrentIdentity
 from grnry.http.exporting import export_answer
 from grnry.http.links import Links
-from grnry.http.openapi import errors
+from grnry.http.openapi import errors, exported
 from grnry.http.paging import WholePage, page_links
 from grnry.http.parameters import Export, noting
 from grnry.http.routing import ProjectName, Router, Unscoped
@@ -84,7 +85,7 @@ def router(service: EventTypes, links: Links) -> Router:
         """All versions of an event type, oldest first."""
         return calls.versions(request, project or None, name, known)
 
-    @api.scoped("GET", "/event-types/{event_type_name}/{version}", unscoped=IN_SHORT, **_ONE)
+    @api.scoped("GET", "/event-types/{event_type_name}/{version}", unscoped=IN_SHORT, **_VERSION)
     def event_type_version(
         request: Request,
         caller: CurrentIdentity,
@@ -137,6 +138,7 @@ _ONE: dict[str, Any] = {
     "responses": errors(404),
     **_ANSWER,
 }
+_VERSION: dict[str, Any] = {**_ONE, "openapi_extra": exported(EventTypeBody)}
 _CREATE: dict[str, Any] = {
     "response_model": EventTypeAnswer,
     "permission": CHANGE,
@@ -164,7 +166,7 @@ class _Calls:
         page: WholePage,
         search: str,
         expansions: frozenset[str],
-    ) -> dict[str, Any]:
+    ) -> Response:
         with_total = "totalCount" in expansions
         found = self._service.page(
             project,
@@ -180,7 +182,7 @@ class _Calls:
                 for event_type in found.event_types
             ],
         }
-        return answer | ({"totalCount": found.total} if with_total else {})
+        return json_answer(answer | ({"totalCount": found.total} if with_total else {}))
 
     def versions(self, request: Request, project: str | None, name: str, known: IfNoneMatch) -> Any:
         found = self._service.versions(project, name)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from grnry.errors import Problem
 from grnry.event_types import model
@@ -13,9 +13,58 @@ from grnry.http.bodies import AnswerBody, Link, RequestBody, SelfLink
 from grnry.http.times import time_text
 from grnry.identity.model import GLOBAL
 
+EXAMPLE: dict[str, Any] = {
+    "displayName": "Calls",
+    "description": "Calls of our service centre.",
+    "correlationIdExpression": "payload.user",
+    "eventIdExpression": "payload.id",
+}
+_PATH = "http://127.0.0.1:8080/projects/global/event-types/calls"
+_AUTHOR = {"name": "Ada Lovelace", "email": "ada@example.org"}
+_SHORT: dict[str, Any] = {
+    "name": "calls",
+    "displayName": "Calls",
+    "projectName": "global",
+    "version": 1,
+    "type": "data_in",
+    "description": "Calls of our service centre.",
+    "_links": {"self": {"href": f"{_PATH}/1"}},
+}
+_PERSISTER = {
+    "eventTypeName": "calls",
+    "eventStoreType": "pg",
+    "projectName": "global",
+    "_links": {"self": {"href": f"{_PATH}/eventstores/pg/persister"}},
+}
+FULL_EXAMPLE: dict[str, Any] = {
+    **_SHORT,
+    "createdAt": "2021-09-24T08:38:50.848Z",
+    "createdBy": _AUTHOR,
+    "modifiedAt": "2021-09-24T08:38:50.848Z",
+    "modifiedBy": _AUTHOR,
+    "correlationIdExpression": "payload.user",
+    "eventIdExpression": "payload.id",
+    "timestampExpression": "#nowMillis()",
+    "deletionExpression": "",
+    "topicName": "grnry_data_in_calls",
+    "retentionMs": 345600000,
+    "partitionCount": 32,
+    "replication": 3,
+    "eventstoreTTL": "P100Y",
+    "inputs": {"harvesters": [], "belts": []},
+    "outputs": {"persisters": [_PERSISTER], "belts": []},
+}
+
 
 class EventTypeBody(RequestBody):
     """What makes an event type."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "required": ["displayName", "correlationIdExpression", "eventIdExpression"],
+            "example": EXAMPLE,
+        }
+    )
 
     generated_fields: ClassVar[frozenset[str]] = frozenset(
         {
@@ -125,6 +174,8 @@ class Location(AnswerBody):
 class EventTypeAnswer(AnswerBody):
     """One version of an event type. Without a project in the path only the first fields."""
 
+    model_config = ConfigDict(json_schema_extra={"example": FULL_EXAMPLE})
+
     name: str
     display_name: str
     project_name: str
@@ -154,6 +205,16 @@ class EventTypeAnswer(AnswerBody):
 
 
 class EventTypeList(AnswerBody):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "_links": {"self": {"href": "http://127.0.0.1:8080/event-types?pagesize=20"}},
+                "totalCount": 1,
+                "eventTypes": [_SHORT],
+            }
+        }
+    )
+
     links: dict[str, Link] = Field(alias="_links")
     total_count: int | None = None
     event_types: list[EventTypeAnswer]

@@ -16,7 +16,7 @@ from grnry import __version__
 from grnry.http.authentication import OPEN_PATHS, Authentication, Authenticator, OpenPaths
 from grnry.http.authorisation import AnyProject, KnownProjects
 from grnry.http.cors import Cors, parse_origins
-from grnry.http.docs_page import docs_page
+from grnry.http.docs_page import DOCS, docs_page
 from grnry.http.edge import Edge
 from grnry.http.error_handlers import add_error_handlers
 from grnry.http.forwarding import Forwarding, parse_networks
@@ -24,7 +24,7 @@ from grnry.http.guard import Guard
 from grnry.http.health import Check, health_router
 from grnry.http.intake import Intake
 from grnry.http.links import Links
-from grnry.http.metrics import RequestMetrics, metrics_page, new_registry
+from grnry.http.metrics import METRICS, RequestMetrics, metrics_page, new_registry
 from grnry.http.openapi import TITLE, describe
 from grnry.http.routing import RawRoute, Router, raw_route
 from grnry.identity.access import OPEN, SIGNED_IN
@@ -91,8 +91,8 @@ def create_app(
     app.router.routes.extend(raw_routes)
     watching = OPEN if settings.metrics_anonymous else SIGNED_IN
     app.router.routes += [
-        raw_route("/metrics", metrics_page(registry), ["GET"], permission=watching),
-        raw_route("/docs", docs_page(app), ["GET"], permission=OPEN),
+        raw_route("/metrics", metrics_page(registry), ["GET"], METRICS, permission=watching),
+        raw_route("/docs", docs_page(app), ["GET"], DOCS, permission=OPEN),
     ]
     app.openapi = describe(app, opened)  # type: ignore[method-assign]
     return app

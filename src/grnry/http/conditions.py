@@ -9,6 +9,7 @@ from fastapi import Depends, Header
 from starlette.responses import Response
 
 from grnry.errors import PreconditionFailed
+from grnry.http.answers import json_answer
 
 _TAG = re.compile(r'(?:W/)?("[^"]*")')
 ANY = "*"
@@ -54,8 +55,6 @@ class Knowledge:
 
     tags: Tags | None
 
-    response: Response | None = None
-
     def includes(self, tag: str) -> bool:
         return self.tags is not None and tag in self.tags
 
@@ -63,11 +62,9 @@ class Knowledge:
         """What is answered under its tag, or a 304 to who knows it."""
         if self.includes(tag):
             return not_modified(tag)
-        if isinstance(content, Response):
-            content.headers.update(tag_headers(tag))
-        elif self.response is not None:
-            self.response.headers.update(tag_headers(tag))
-        return content
+        answer = content if isinstance(content, Response) else json_answer(content)
+        answer.headers.update(tag_headers(tag))
+        return answer
 
 
 async def _if_match(
@@ -79,12 +76,11 @@ async def _if_match(
 
 
 async def _if_none_match(
-    response: Response,
     if_none_match: Annotated[
         str | None, Header(description="The `ETag` of the version that is known.")
     ] = None,
 ) -> Knowledge:
-    return Knowledge(None if if_none_match is None else Tags.of(if_none_match), response)
+    return Knowledge(None if if_none_match is None else Tags.of(if_none_match))
 
 
 IfMatch = Annotated[Expectation, Depends(_if_match)]

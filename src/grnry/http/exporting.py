@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
 from starlette.responses import Response
 
+from grnry.http.answers import json_answer
 from grnry.http.bodies import RequestBody
 
 Values = Mapping[str, Any]
@@ -34,4 +34,4 @@ def is_default(model: type[RequestBody], name: str, value: Any) -> bool:
 
 def export_answer(model: type[RequestBody], values: Values) -> Response:
     """The same bytes for the same resource, wherever and whenever it was made."""
-    return Response(orjson.dumps(exported(model, values)), media_type="application/json")
+    return json_answer(exported(model, values))

@@ -60,6 +60,7 @@ class JsonRoute(APIRoute):
     ) -> None:
         self.permission = permission
         others.setdefault("summary", summary_of(endpoint))
+        others.setdefault("operation_id", endpoint.__name__)
         super().__init__(path, in_thread(endpoint), strict_content_type=False, **others)
         self.description = said_with(self.description, permission)
         self.openapi_extra = {**(self.openapi_extra or {}), PERMISSION: permission.name}
