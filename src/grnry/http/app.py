@@ -84,6 +84,7 @@ def create_app(
         ],
     )
     app.state.projects = projects or AnyProject()
+    app.state.registry = registry
     add_error_handlers(app, Links(settings.public_url))
     # Taken over as they are: `include_router` wraps them in what costs every request time.
     for router in (health_router(checks or {}), *routers):

@@ -6,7 +6,8 @@ from functools import partial
 from typing import Any
 
 import uvicorn
-from starlette.types import ASGIApp
+from fastapi import FastAPI
+from prometheus_client import Gauge
 
 from grnry.http.connection import Connection
 from grnry.http.limits import Limits
@@ -17,9 +18,9 @@ STOP_SECONDS = 10
 OTHER_FILES = 256
 
 
-def make_server(app: ASGIApp, settings: Settings, **others: Any) -> uvicorn.Server:
+def make_server(app: FastAPI, settings: Settings, **others: Any) -> uvicorn.Server:
     """`others`: host and port, or whatever else uvicorn is to be told."""
-    return uvicorn.Server(
+    server = uvicorn.Server(
         uvicorn.Config(
             app,
             loop="uvloop",
@@ -34,10 +35,13 @@ def make_server(app: ASGIApp, settings: Settings, **others: Any) -> uvicorn.Serv
             **others,
         )
     )
+    open_now = Gauge("grnry_http_connections", "Open connections.", registry=app.state.registry)
+    open_now.set_function(lambda: len(server.server_state.connections))
+    return server
 
 
 def serve(
-    app: ASGIApp, settings: Settings, host: str, port: int, listener: socket.socket | None
+    app: FastAPI, settings: Settings, host: str, port: int, listener: socket.socket | None
 ) -> int:
     """Serve until a signal ends it; the exit code."""
     allow_files(settings.max_connections + OTHER_FILES)
