@@ -54,8 +54,9 @@ class Measured:
 
     def __str__(self) -> str:
         others = {status: n for status, n in self.statuses.items() if not 200 <= status < 300}
-        return f"{self.rate:7.0f}/s   p50 {self.p50_ms:6.1f} ms   p99 {self.p99_ms:6.1f} ms" + (
-            f"   NOT ANSWERED AS EXPECTED: {others}" if others else ""
+        return (
+            f"{self.rate:7.0f}/s   p50 {self.p50_ms:6.1f} ms   p99 {self.p99_ms:6.1f} ms"
+            f"   CPU {self.cpu_ms:5.2f} ms" + (f"   ANSWERED {others}" if others else "")
         )
 
 
