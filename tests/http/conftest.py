@@ -66,6 +66,7 @@ ERRORS: dict[str, GranaryError | Exception] = {
     "missing": NotFound("Belt with ID '425' not found."),
     "taken": AlreadyExists("Event Type with name 'X' already exists."),
     "used": InUse("Event Type 'x' is in use."),
+    "linked": InUse("Cannot delete Event Type 'x'.", {"belts": ["/belts/1", "/belts/2"]}),
     "stale": PreconditionFailed(),
     "busy": TooManyRequests("Too many failed logins.", 7),
     "away": ServiceAway(),
