@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from grnry.database.address import place_of
 from grnry.database.pool import Database
+from grnry.database.pool_metrics import PoolCollector
 from grnry.database.prepare import prepare_database
 from grnry.errors import GranaryError, StartError
 from grnry.event_types import api as event_types_api
@@ -20,6 +21,7 @@ from grnry.event_types.service import EventTypes
 from grnry.events.collector import Collector
 from grnry.http.app import create_app
 from grnry.http.links import Links
+from grnry.http.metrics import new_registry
 from grnry.http.routing import Router
 from grnry.identity import api as identity_api
 from grnry.identity import users_api
@@ -75,7 +77,10 @@ class ControlPlane:
 
     def app(self) -> FastAPI:
         links = Links(self._settings.public_url)
+        registry = new_registry()
+        registry.register(PoolCollector(self.database))
         return create_app(
+            registry=registry,
             settings=self._settings,
             authenticator=self.trust.verifier,
             projects=self.projects,

@@ -22,35 +22,20 @@ def run_api(settings: Settings, host: str, port: int, fd: int | None) -> int:
     """Serve the API until a signal ends it."""
     import socket
 
-    import uvicorn
-
     from grnry.control_plane import ControlPlane
+    from grnry.http.server import serve
 
+    listener = None
     if fd is not None:
         listener = socket.socket(fileno=fd)
         host, port = listener.getsockname()[:2]
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     plane = ControlPlane(settings, address)
     plane.prepare()
-    config = uvicorn.Config(
-        plane.app(),
-        host=host,
-        port=port,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        proxy_headers=False,
-        server_header=False,
-        access_log=False,
-        log_config=None,
-        timeout_graceful_shutdown=10,
-        timeout_keep_alive=30,
-    )
+    app = plane.app()
     gc.collect()
     gc.freeze()
-    server = uvicorn.Server(config)
-    server.run(sockets=[listener] if fd is not None else None)
-    return 0 if server.started else 1
+    return serve(app, settings, host, port, listener)
 
 
 def run_broker(data: Path, listen: str, fsync: str) -> int:

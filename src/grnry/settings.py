@@ -57,6 +57,39 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_body_bytes: Annotated[int, Meta(ge=1024)] = 16 * 1024 * 1024
     """The largest request body."""
 
+    max_url_bytes: Annotated[int, Meta(ge=256)] = 8192
+    """The longest URL."""
+
+    max_header_bytes: Annotated[int, Meta(ge=1024)] = 32 * 1024
+    """The largest head of a request: the names and values of its headers."""
+
+    max_headers: Annotated[int, Meta(ge=10)] = 100
+    """The most headers of a request."""
+
+    max_requests: Annotated[int, Meta(ge=1)] = 256
+    """The most requests at work at once."""
+
+    max_connections: Annotated[int, Meta(ge=1)] = 2000
+    """The most connections at once."""
+
+    max_keep_alive_requests: Annotated[int, Meta(ge=1)] = 10_000
+    """The most requests on one connection."""
+
+    keep_alive_seconds: Annotated[int, Meta(ge=1)] = 30
+    """How long a connection may be idle between two requests."""
+
+    head_seconds: Annotated[float, Meta(gt=0)] = 10
+    """How long the head of a request may take to come."""
+
+    body_seconds: Annotated[float, Meta(gt=0)] = 20
+    """How long a body may take to come, and one second more for every 8 KiB of it."""
+
+    request_seconds: Annotated[float, Meta(gt=0)] = 60
+    """How long the answer to a request may take."""
+
+    cors_origins: str = ""
+    """Origins whose pages may call the API from a browser, comma-separated, or `*`."""
+
     trusted_proxies: str = ""
     """Addresses and networks whose `Forwarded` and `X-Forwarded-*` headers are believed."""
 

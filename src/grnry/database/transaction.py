@@ -87,6 +87,10 @@ class Transaction:
     def rows(self, statement: Statement, **values: Any) -> list[Row]:
         return self.connection.execute(statement, values or None).fetchall()
 
+    def planned_anew(self, statement: Statement, **values: Any) -> list[Row]:
+        """Rows of a statement whose best plan depends on the values, so that none is kept."""
+        return self.connection.execute(statement, values or None, prepare=False).fetchall()
+
     def row(self, statement: Statement, **values: Any) -> Row | None:
         return self.connection.execute(statement, values or None).fetchone()
 

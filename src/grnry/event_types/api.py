@@ -3,21 +3,27 @@
 import re
 from typing import Annotated, Any
 
-from fastapi import Path, Query, Request, Response
+from fastapi import Depends, Path, Query, Request, Response
 
 from grnry.errors import BadInput
 from grnry.event_types.bodies import (
     EventTypeAnswer,
     EventTypeBody,
     EventTypeList,
+    exportable,
     full,
     limited,
 )
+from grnry.event_types.model import EventType
 from grnry.event_types.service import EventTypes
+from grnry.http.answers import json_answer
+from grnry.http.conditions import IfMatch, IfNoneMatch, entity_tag
 from grnry.http.context import CurrentIdentity
+from grnry.http.exporting import export_answer
 from grnry.http.links import Links
-from grnry.http.openapi import errors
+from grnry.http.openapi import errors, exported
 from grnry.http.paging import WholePage, page_links
+from grnry.http.parameters import Export, noting
 from grnry.http.routing import ProjectName, Router, Unscoped
 from grnry.identity.access import CHANGE, READ, SIGNED_IN
 
@@ -26,11 +32,29 @@ BOTH_ENDS = frozenset({"inputs", "outputs"})
 
 _NATURAL = re.compile(r"[0-9]{1,9}")
 
-EventTypeName = Annotated[str, Path(alias="event_type_name", description="Its name, as it is.")]
-Search = Annotated[str, Query(description="Part of the display name, without regard to case.")]
-Expand = Annotated[
-    str, Query(description=f"Any of {', '.join(EXPANSIONS)}, comma-separated.", examples=["inputs"])
+EventTypeName = Annotated[
+    str, Path(alias="event_type_name", description="Its name, as it is.", examples=["calls"])
 ]
+Search = Annotated[str, Query(description="Part of the display name, without regard to case.")]
+
+
+async def _expansions(
+    expand: Annotated[
+        str,
+        Query(description=f"Any of {', '.join(EXPANSIONS)}, comma-separated.", examples=["inputs"]),
+    ] = "",
+) -> frozenset[str]:
+    return noting(parse_expansions, expand, frozenset())
+
+
+async def _version(
+    version: Annotated[str, Path(description="A number from 1, or `latest`.", examples=["latest"])],
+) -> int | None:
+    return noting(parse_version, version, None)
+
+
+Expand = Annotated[frozenset[str], Depends(_expansions)]
+Version = Annotated[int | None, Depends(_version)]
 
 
 EVERY = ""
@@ -48,23 +72,35 @@ def router(service: EventTypes, links: Links) -> Router:
         request: Request,
         project: ProjectName,
         page: WholePage,
+        expand: Expand,
         search: Search = "",
-        expand: Expand = "",
     ) -> Any:
         """The latest version of each event type."""
         return calls.list(request, project or None, page, search, expand)
 
     @api.scoped("GET", "/event-types/{event_type_name}", unscoped=IN_SHORT, **_LIST_ONE)
-    def event_type_versions(request: Request, project: ProjectName, name: EventTypeName) -> Any:
-        """All versions of an event type, oldest first."""
-        return calls.versions(request, project or None, name)
-
-    @api.scoped("GET", "/event-types/{event_type_name}/{version}", unscoped=IN_SHORT, **_ONE)
-    def event_type_version(
-        request: Request, project: ProjectName, name: EventTypeName, version: str
+    def event_type_versions(
+        request: Request, project: ProjectName, name: EventTypeName, known: IfNoneMatch
     ) -> Any:
-        """One version: a number, or `latest`."""
-        return calls.version(request, project or None, name, version)
+        """All versions of an event type, oldest first."""
+        return calls.versions(request, project or None, name, known)
+
+    @api.scoped("GET", "/event-types/{event_type_name}/{version}", unscoped=IN_SHORT, **_VERSION)
+    def event_type_version(
+        request: Request,
+        caller: CurrentIdentity,
+        project: ProjectName,
+        name: EventTypeName,
+        version: Version,
+        known: IfNoneMatch,
+        export: Export,
+    ) -> Any:
+        """One version: a number, or `latest`. An export needs a role that reads its project."""
+        found = service.version(project or None, name, version)
+        if not export:
+            return known.answer(tag_of(found), calls.render(request, found, project or None))
+        READ.check(caller, found.project)
+        return known.answer(tag_of(found), export_answer(EventTypeBody, exportable(found)))
 
     @api.scoped("POST", "/event-types", **_CREATE)
     def create_event_type(
@@ -85,9 +121,9 @@ def router(service: EventTypes, links: Links) -> Router:
         return calls.create(request, caller, project, name, body)
 
     @api.scoped("DELETE", "/event-types/{event_type_name}", **_DELETE)
-    def delete_event_type(project: ProjectName, name: EventTypeName) -> Response:
+    def delete_event_type(project: ProjectName, name: EventTypeName, expected: IfMatch) -> Response:
         """Delete all versions, the persister, the topic and the view; stored events stay."""
-        service.delete(project, name)
+        service.delete(project, name, lambda found: expected.check(tag_of(found)))
         return Response(status_code=204)
 
     return api
@@ -102,6 +138,7 @@ _ONE: dict[str, Any] = {
     "responses": errors(404),
     **_ANSWER,
 }
+_VERSION: dict[str, Any] = {**_ONE, "openapi_extra": exported(EventTypeBody)}
 _CREATE: dict[str, Any] = {
     "response_model": EventTypeAnswer,
     "permission": CHANGE,
@@ -128,9 +165,8 @@ class _Calls:
         project: str | None,
         page: WholePage,
         search: str,
-        expand: str,
-    ) -> dict[str, Any]:
-        expansions = parse_expansions(expand)
+        expansions: frozenset[str],
+    ) -> Response:
         with_total = "totalCount" in expansions
         found = self._service.page(
             project,
@@ -142,28 +178,19 @@ class _Calls:
         answer: dict[str, Any] = {
             "_links": page_links(self._links, request, page, has_next=found.has_next),
             "eventTypes": [
-                self._render(request, event_type, project, expansions)
+                self.render(request, event_type, project, expansions)
                 for event_type in found.event_types
             ],
         }
-        return answer | ({"totalCount": found.total} if with_total else {})
+        return json_answer(answer | ({"totalCount": found.total} if with_total else {}))
 
-    def versions(self, request: Request, project: str | None, name: str) -> dict[str, Any]:
+    def versions(self, request: Request, project: str | None, name: str, known: IfNoneMatch) -> Any:
         found = self._service.versions(project, name)
-        return {
+        answer = {
             "_links": {"self": {"href": self._links.to_itself(request)}},
-            "eventTypes": [self._render(request, each, project, frozenset()) for each in found],
+            "eventTypes": [self.render(request, each, project, frozenset()) for each in found],
         }
-
-    def version(
-        self,
-        request: Request,
-        project: str | None,
-        name: str,
-        version: str,
-    ) -> dict[str, Any]:
-        found = self._service.version(project, name, parse_version(version))
-        return self._render(request, found, project, BOTH_ENDS)
+        return known.answer(tag_of(found[-1]), answer)
 
     def create(
         self,
@@ -174,13 +201,24 @@ class _Calls:
         body: EventTypeBody,
     ) -> dict[str, Any]:
         made = self._service.create(caller, project, name or None, body.draft(project, name))
-        return self._render(request, made, project, BOTH_ENDS)
+        return self.render(request, made, project)
 
-    def _render(
-        self, request: Request, event_type: Any, project: str | None, expand: frozenset[str]
+    def render(
+        self,
+        request: Request,
+        event_type: EventType,
+        project: str | None,
+        expand: frozenset[str] = BOTH_ENDS,
     ) -> dict[str, Any]:
         base = self._links.base(request)
         return limited(event_type, base) if project is None else full(event_type, base, expand)
+
+
+def tag_of(event_type: EventType) -> str:
+    """The same by whichever path it is read; that of the latest version stands for them all."""
+    return entity_tag(
+        event_type.name, event_type.version, event_type.created_at, event_type.modified_at
+    )
 
 
 def parse_version(text: str) -> int | None:

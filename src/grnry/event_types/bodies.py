@@ -1,18 +1,70 @@
 """Event types as they are sent and answered."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
+from grnry.errors import Problem
 from grnry.event_types import model
-from grnry.event_types.model import Draft, EventType
+from grnry.event_types.model import Draft, EventType, problems_of
 from grnry.event_types.names import topic_of, view_of
 from grnry.http.bodies import AnswerBody, Link, RequestBody, SelfLink
 from grnry.http.times import time_text
+from grnry.identity.model import GLOBAL
+
+EXAMPLE: dict[str, Any] = {
+    "displayName": "Calls",
+    "description": "Calls of our service centre.",
+    "correlationIdExpression": "payload.user",
+    "eventIdExpression": "payload.id",
+}
+_PATH = "http://127.0.0.1:8080/projects/global/event-types/calls"
+_AUTHOR = {"name": "Ada Lovelace", "email": "ada@example.org"}
+_SHORT: dict[str, Any] = {
+    "name": "calls",
+    "displayName": "Calls",
+    "projectName": "global",
+    "version": 1,
+    "type": "data_in",
+    "description": "Calls of our service centre.",
+    "_links": {"self": {"href": f"{_PATH}/1"}},
+}
+_PERSISTER = {
+    "eventTypeName": "calls",
+    "eventStoreType": "pg",
+    "projectName": "global",
+    "_links": {"self": {"href": f"{_PATH}/eventstores/pg/persister"}},
+}
+FULL_EXAMPLE: dict[str, Any] = {
+    **_SHORT,
+    "createdAt": "2021-09-24T08:38:50.848Z",
+    "createdBy": _AUTHOR,
+    "modifiedAt": "2021-09-24T08:38:50.848Z",
+    "modifiedBy": _AUTHOR,
+    "correlationIdExpression": "payload.user",
+    "eventIdExpression": "payload.id",
+    "timestampExpression": "#nowMillis()",
+    "deletionExpression": "",
+    "topicName": "grnry_data_in_calls",
+    "retentionMs": 345600000,
+    "partitionCount": 32,
+    "replication": 3,
+    "eventstoreTTL": "P100Y",
+    "inputs": {"harvesters": [], "belts": []},
+    "outputs": {"persisters": [_PERSISTER], "belts": []},
+}
 
 
 class EventTypeBody(RequestBody):
     """What makes an event type."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "required": ["displayName", "correlationIdExpression", "eventIdExpression"],
+            "example": EXAMPLE,
+        }
+    )
 
     generated_fields: ClassVar[frozenset[str]] = frozenset(
         {
@@ -47,6 +99,11 @@ class EventTypeBody(RequestBody):
     schema_: Any = Field(None, alias="schema", description="Not a field of type `data_in`.")
     source: Any = Field(None, description="Not a field of type `data_in`.")
     physical_locations: Any = Field(None, description="Not a field of type `data_in`.")
+
+    def problems(self, path: Mapping[str, str]) -> Iterable[Problem]:
+        name = path.get("event_type_name") or self.name or None
+        draft = self.draft(path.get("project_name", GLOBAL), name)
+        return problems_of(name, draft)
 
     def draft(self, project: str, name: str | None) -> Draft:
         """The draft, with the names of fields that its type does not have.
@@ -117,6 +174,8 @@ class Location(AnswerBody):
 class EventTypeAnswer(AnswerBody):
     """One version of an event type. Without a project in the path only the first fields."""
 
+    model_config = ConfigDict(json_schema_extra={"example": FULL_EXAMPLE})
+
     name: str
     display_name: str
     project_name: str
@@ -146,6 +205,16 @@ class EventTypeAnswer(AnswerBody):
 
 
 class EventTypeList(AnswerBody):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "_links": {"self": {"href": "http://127.0.0.1:8080/event-types?pagesize=20"}},
+                "totalCount": 1,
+                "eventTypes": [_SHORT],
+            }
+        }
+    )
+
     links: dict[str, Link] = Field(alias="_links")
     total_count: int | None = None
     event_types: list[EventTypeAnswer]
@@ -197,6 +266,11 @@ def full(event_type: EventType, base: str, expand: frozenset[str]) -> dict[str, 
     if "outputs" in expand:
         answer["outputs"] = {"persisters": [_persister(event_type, base)], "belts": []}
     return answer
+
+
+def exportable(event_type: EventType) -> dict[str, Any]:
+    """All that a body may say of it; where its data lies follows from its name."""
+    return full(event_type, "", frozenset()) | {"physicalLocations": None}
 
 
 def _locations(project: str, name: str) -> list[dict[str, str]]:

@@ -65,8 +65,9 @@ class Draft:
             yield Problem("displayName", "must not be empty")
         elif len(self.display_name) > names.LONGEST_DISPLAY:
             yield Problem("displayName", f"must have at most {names.LONGEST_DISPLAY} characters")
-        if "\0" in self.display_name + self.description:
-            yield Problem("displayName", "must not contain a NUL character")
+        for name, text in (("displayName", self.display_name), ("description", self.description)):
+            if "\0" in text:
+                yield Problem(name, "must not contain the character U+0000")
 
     def _expression_problems(self) -> Iterator[Problem]:
         expressions = {
@@ -94,6 +95,16 @@ class Draft:
         for name, (value, most) in numbers.items():
             if not 1 <= value <= most:
                 yield Problem(name, f"must be in between 1 and {most} but is '{value}'")
+
+
+def problems_of(name: str | None, draft: Draft) -> Iterator[Problem]:
+    """Everything that is wrong with what is to be made; without a name, one is derived."""
+    yield from draft.problems()
+    if name is not None and not names.is_name(name):
+        reason = f"must be 1 to {names.LONGEST} letters, digits and hyphens but is '{name}'"
+        yield Problem("name", reason)
+    if name is None and draft.display_name.strip() and not names.derive(draft.display_name):
+        yield Problem("displayName", "must contain a letter, a digit or a hyphen")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -16,9 +16,9 @@ from grnry.database.pool import Database
 from grnry.database.transaction import NameTaken, StillNeeded, Transaction, UniqueViolation
 from grnry.deployments import service as deployments
 from grnry.deployments.model import State
-from grnry.errors import AlreadyExists, BadInput, GranaryError, InUse, NotFound, Problem
+from grnry.errors import AlreadyExists, BadInput, GranaryError, InUse, NotFound
 from grnry.event_types import names, store
-from grnry.event_types.model import Draft, EventType
+from grnry.event_types.model import Draft, EventType, problems_of
 from grnry.identity.model import Identity
 from grnry.log.admin import Admin
 from grnry.log.records import LARGEST_BATCH
@@ -90,7 +90,8 @@ class EventTypes:
 
     def create(self, caller: Identity, project: str, name: str | None, draft: Draft) -> EventType:
         """Make an event type with its topic, view and persister; all of it or nothing."""
-        _check(name, draft)
+        if problems := list(problems_of(name, draft)):
+            raise BadInput(problems)
         with self._at_work() as work:
             taken = self._intend(caller, project, name, draft, work)
             try:
@@ -161,21 +162,31 @@ class EventTypes:
 
     # Deleting ---------------------------------------------------------------------------------
 
-    def delete(self, project: str, name: str) -> None:
-        """Delete all versions, the persister, the topic, the view. Stored events stay."""
+    def delete(
+        self, project: str, name: str, expect: Callable[[EventType], None] | None = None
+    ) -> None:
+        """Delete all versions, the persister, the topic, the view. Stored events stay.
+
+        `expect` may refuse the latest version, which nobody changes meanwhile.
+        """
         with self._at_work() as work:
             work.add(name)
             try:
-                self._intend_to_delete(project, name)
+                self._intend_to_delete(project, name, expect)
             except StillNeeded as error:
                 # By what is no view: a column of its row type, a function with its body parsed.
                 raise _view_is_needed(name, project, error.by) from error
             self._wait_until_stopped(name)
             self._undo(name)
 
-    def _intend_to_delete(self, project: str, name: str) -> None:
+    def _intend_to_delete(
+        self, project: str, name: str, expect: Callable[[EventType], None] | None
+    ) -> None:
         with self._database.transaction() as transaction:
-            _versions(transaction, name, project)
+            store.lock(transaction, name)
+            latest = _versions(transaction, name, project)[-1]
+            if expect is not None:
+                expect(latest)
             _expect_that_nobody_needs_its_view(transaction, name, project)
             # With the intent, as only a view can refuse to go; from here on all can be retried.
             store.drop_view(transaction, name, project)
@@ -258,14 +269,3 @@ def _versions(transaction: Transaction, name: str, project: str | None) -> list[
     if not found:
         raise NotFound(f"Event Type '{name}' not found.")
     return found
-
-
-def _check(name: str | None, draft: Draft) -> None:
-    problems = list(draft.problems())
-    if name is not None and not names.is_name(name):
-        reason = f"must be 1 to {names.LONGEST} letters, digits and hyphens but is '{name}'"
-        problems.append(Problem("name", reason))
-    if name is None and draft.display_name.strip() and not names.derive(draft.display_name):
-        problems.append(Problem("displayName", "must contain a letter, a digit or a hyphen"))
-    if problems:
-        raise BadInput(problems)

@@ -44,6 +44,11 @@ def add(
     )
 
 
+def lock(transaction: Transaction, name: str) -> None:
+    """Nobody else changes or deletes it until the transaction ends."""
+    transaction.run(_queries().lock, name=name)
+
+
 def is_taken(transaction: Transaction, name: str) -> bool:
     return bool(transaction.value(_queries().is_taken, name=name))
 
@@ -82,8 +87,8 @@ def versions(transaction: Transaction, name: str, project: str | None) -> list[E
 def page(
     transaction: Transaction, project: str | None, search: str, limit: int, offset: int
 ) -> list[EventType]:
-    rows = transaction.rows(
-        _queries().page,
+    rows = transaction.planned_anew(
+        _queries().composed("page", conditions=_conditions(project, search)),
         project=project,
         pattern=sql.containing(search),
         limit=limit,
@@ -93,7 +98,19 @@ def page(
 
 
 def count(transaction: Transaction, project: str | None, search: str) -> int:
-    return int(transaction.value(_queries().count, project=project, pattern=sql.containing(search)))
+    (row,) = transaction.planned_anew(
+        _queries().composed("count", conditions=_conditions(project, search)),
+        project=project,
+        pattern=sql.containing(search),
+    )
+    return int(row["count"])
+
+
+def _conditions(project: str | None, search: str) -> sql.Composable:
+    """Only what is asked for, as a condition that is always true keeps indexes from being used."""
+    queries = _queries()
+    asked = ((queries.of_project, project is not None), (queries.called, bool(search)))
+    return sql.SQL(" ").join(condition for condition, is_asked in asked if is_asked)
 
 
 def consumer_roles(transaction: Transaction, project: str) -> list[str]:

@@ -35,7 +35,8 @@ _EVENT = {"type": "object", "additionalProperties": True, "example": {"user": "u
 _REJECTED = {
     "type": "object",
     "required": ["position", "reason"],
-    "properties": {"position": {"type": "integer"}, "reason": {"type": "string"}},
+    "properties": {"position": {"type": "integer", "minimum": 0}, "reason": {"type": "string"}},
+    "example": {"position": 1, "reason": "The event id is missing."},
 }
 
 OPERATION: dict[str, Any] = {
@@ -50,7 +51,10 @@ OPERATION: dict[str, Any] = {
         "required": True,
         "content": {
             "application/json": {"schema": {"anyOf": [_EVENT, {"type": "array", "items": _EVENT}]}},
-            "application/x-ndjson": {"schema": {"type": "string"}},
+            "application/x-ndjson": {
+                "schema": {"type": "string"},
+                "example": '{"user": "u1", "id": "1"}\n{"user": "u2", "id": "2"}\n',
+            },
         },
     },
     "responses": {

@@ -15,6 +15,7 @@ from grnry.errors import TooManyRequests
 from grnry.http.links import Links
 from grnry.http.routing import RawRoute, raw_route
 from grnry.identity.access import OPEN
+from grnry.identity.contract import CERTIFICATES, DISCOVERY, LOGOUT, REVOCATION, TOKEN
 from grnry.identity.issuer import GRANTS, REALM, Issuer, Refused, TokenRequest
 from grnry.identity.logins import LoginQueue
 
@@ -95,12 +96,16 @@ def routes(issuer: Issuer, links: Links) -> list[RawRoute]:
     calls = _Calls(issuer, links)
     protocol = f"{BASE}/protocol/openid-connect"
     return [
-        raw_route(f"{protocol}/token", calls.token, ["POST"], permission=OPEN),
-        raw_route(f"{protocol}/revoke", calls.revoke, ["POST"], permission=OPEN),
-        raw_route(f"{protocol}/logout", calls.log_out, ["POST"], permission=OPEN),
-        raw_route(f"{protocol}/certs", calls.certificates, ["GET"], permission=OPEN),
+        raw_route(f"{protocol}/token", calls.token, ["POST"], TOKEN, permission=OPEN),
+        raw_route(f"{protocol}/revoke", calls.revoke, ["POST"], REVOCATION, permission=OPEN),
+        raw_route(f"{protocol}/logout", calls.log_out, ["POST"], LOGOUT, permission=OPEN),
+        raw_route(f"{protocol}/certs", calls.certificates, ["GET"], CERTIFICATES, permission=OPEN),
         raw_route(
-            f"{BASE}/.well-known/openid-configuration", calls.discovery, ["GET"], permission=OPEN
+            f"{BASE}/.well-known/openid-configuration",
+            calls.discovery,
+            ["GET"],
+            DISCOVERY,
+            permission=OPEN,
         ),
     ]
 

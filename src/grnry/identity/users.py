@@ -171,10 +171,12 @@ class Users:
             )
             return _with_roles(transaction, _found(transaction, user_id))
 
-    def delete(self, user_id: str) -> None:
+    def delete(self, user_id: str, check: Callable[[Account], None]) -> None:
+        """`check` sees what is stored and may refuse."""
         self._check_issuer()
         with self._database.transaction() as transaction:
             account = _found(transaction, user_id, for_change=True)
+            check(_with_roles(transaction, account))
             _keep_a_manager(transaction, account, "deleted")
             clients = [row["client_id"] for row in transaction.rows(queries.clients_of, id=user_id)]
             if clients:

@@ -5,11 +5,11 @@
 
 from typing import Annotated, Any, ClassVar
 
-from fastapi import Path, Query, Request, Response
+from fastapi import Path, Query, Request
 from pydantic import Field
 
 from grnry.http.bodies import AnswerBody, Link, RequestBody
-from grnry.http.conditions import IfMatch, IfNoneMatch, entity_tag, not_modified, tag_headers
+from grnry.http.conditions import IfMatch, IfNoneMatch, entity_tag
 from grnry.http.context import CurrentIdentity
 from grnry.http.links import Links
 from grnry.http.openapi import errors
@@ -136,15 +136,11 @@ def management_router(users: Users, links: Links) -> Router:
         draft = AccountDraft(body.username, body.password, body.name, body.email)
         return _account(users.create(draft), with_roles=True)
 
-    @api.get(ONE, response_model=AccountAnswer, responses=NOT_MODIFIED, **_MANAGED)
-    def show_user(user_id: UserId, known: IfNoneMatch, response: Response) -> Any:
+    @api.get(ONE, response_model=AccountAnswer, responses=errors(404), **_MANAGED)
+    def show_user(user_id: UserId, known: IfNoneMatch) -> Any:
         """A user and all their roles."""
         account = users.find(user_id)
-        tag = entity_tag(account)
-        if known.includes(tag):
-            return not_modified(tag)
-        response.headers.update(tag_headers(tag))
-        return _account(account, with_roles=True)
+        return known.answer(entity_tag(account), _account(account, with_roles=True))
 
     @api.put(ONE, response_model=AccountAnswer, responses=errors(404, 412), **_MANAGED)
     def change_user(user_id: UserId, body: UserChangeBody, expected: IfMatch) -> Any:
@@ -154,9 +150,9 @@ def management_router(users: Users, links: Links) -> Router:
         return _account(account, with_roles=True)
 
     @api.delete(ONE, status_code=204, responses=errors(404, 412), permission=MANAGE_USERS)
-    def delete_user(user_id: UserId) -> None:
+    def delete_user(user_id: UserId, expected: IfMatch) -> None:
         """Delete a user with all their roles; what they made stays."""
-        users.delete(user_id)
+        users.delete(user_id, lambda old: expected.check(entity_tag(old)))
 
     @api.put(
         ONE + "/password", status_code=204, responses=errors(404, 412, 429), permission=MANAGE_USERS

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any
 
-from fastapi import Path, Request, Response
+from fastapi import Path, Request
 
 from grnry.database.address import Place
-from grnry.http.conditions import IfMatch, IfNoneMatch, entity_tag, not_modified, tag_headers
+from grnry.http.conditions import IfMatch, IfNoneMatch, entity_tag
 from grnry.http.context import CurrentIdentity
 from grnry.http.links import Links
 from grnry.http.openapi import errors
@@ -80,18 +80,11 @@ def projects_router(projects: Projects, address: Place, links: Links) -> Router:
         PROJECT_PREFIX,
         permission=SEE_PROJECT,
         response_model=ProjectAnswer,
-        responses={304: {"description": "It is as it is known."}},
     )
-    def show_project(
-        request: Request, project: ProjectName, known: IfNoneMatch, response: Response
-    ) -> Any:
+    def show_project(request: Request, project: ProjectName, known: IfNoneMatch) -> Any:
         """A project, and where its data is reached; never the password itself."""
         found = projects.find(project)
-        tag = tag_of(found)
-        if known.includes(tag):
-            return not_modified(tag)
-        response.headers.update(tag_headers(tag))
-        return details(request, found)
+        return known.answer(tag_of(found), details(request, found))
 
     @api.put(
         PROJECT_PREFIX,
