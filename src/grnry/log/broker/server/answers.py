@@ -11,6 +11,15 @@ Pieces = list[bytes | bytearray | memoryview]
 
 
 @dataclass(slots=True)
+class Session:
+    """Who is at the other end of a connection, where passwords are asked for."""
+
+    mechanism: str | None = None
+    user: str | None = None
+    has_failed: bool = False
+
+
+@dataclass(slots=True)
 class Request:
     api_key: int
     version: int
@@ -18,6 +27,7 @@ class Request:
     client_host: str
     frame: memoryview  # valid until the handler returns
     body_at: int
+    session: Session
     body: Any = None  # kio's entity, for all but Produce and Fetch
 
 
