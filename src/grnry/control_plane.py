@@ -27,6 +27,7 @@ from grnry.identity.issuer import Issuer, issuer_url
 from grnry.identity.keys import SigningKeys
 from grnry.identity.tokens import Expected, TokenVerifier
 from grnry.log.admin import Admin
+from grnry.log.cluster import Cluster
 from grnry.log.producer import Producer
 from grnry.persisters import api as persisters_api
 from grnry.persisters.service import Persisters
@@ -48,8 +49,9 @@ class ControlPlane:
         self._settings = settings
         self.address = settings.public_url or address
         self.database = Database(settings.database_url, application="grnry-api")
-        self.admin = Admin(settings.kafka_bootstrap)
-        self.producer = Producer(settings.kafka_bootstrap, "grnry-api")
+        cluster = Cluster.of(settings)
+        self.admin = Admin(cluster)
+        self.producer = Producer(cluster, "grnry-api")
         self.keys = SigningKeys(self.database)
         self.issuer = Issuer(self.database, self.keys, url=issuer_url(self.address))
         self.verifier = TokenVerifier(self.keys, Expected(self.issuer.url))

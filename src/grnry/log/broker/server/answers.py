@@ -12,11 +12,12 @@ Pieces = list[bytes | bytearray | memoryview]
 
 @dataclass(slots=True)
 class Session:
-    """Who is at the other end of a connection, where passwords are asked for."""
+    """What is known of the other end of a connection."""
 
     mechanism: str | None = None
     user: str | None = None
     has_failed: bool = False
+    fetched: frozenset[tuple[str, int]] = frozenset()  # the partitions of its last fetch
 
 
 @dataclass(slots=True)
@@ -29,6 +30,11 @@ class Request:
     body_at: int
     session: Session
     body: Any = None  # kio's entity, for all but Produce and Fetch
+
+    @property
+    def client(self) -> tuple[str, str]:
+        """The same for all connections of a client that has an id of its own."""
+        return self.client_id, self.client_host
 
 
 class After(NamedTuple):

@@ -66,11 +66,12 @@ class Broker:
         host = settings.advertised_host or _reachable(settings.host)
         cluster = ClusterHandlers(store, host, settings.advertised_port or port)
         offsets = OffsetHandlers(store)
-        groups = GroupHandlers(self._groups)
+        fetch = FetchHandler(store, settings.limits)
+        groups = GroupHandlers(self._groups, fetch.assigned)
         topics = TopicHandlers(store, settings.limits.partitions, self._forget_offsets)
         return {
             apis.PRODUCE: ProduceHandler(store, self.durability.partition),
-            apis.FETCH: FetchHandler(store, settings.limits),
+            apis.FETCH: fetch,
             apis.LIST_OFFSETS: offsets.list_offsets,
             apis.METADATA: cluster.metadata,
             apis.OFFSET_COMMIT: self._offsets.commit,
