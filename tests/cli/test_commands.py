@@ -22,6 +22,9 @@ COMMANDS = [
     "reconciler",
     "run",
     *(f"event-type {word}".strip() for word in ("", "create", "list", "show", "delete")),
+    *(f"topic {word}".strip() for word in ("", "list", "show", "create", "delete")),
+    *(f"topic {word}" for word in ("tail", "produce")),
+    *(f"group {word}".strip() for word in ("", "list", "show", "reset", "delete")),
     *(f"persister {word}".strip() for word in ("", "start", "stop", "state", "show")),
 ]
 

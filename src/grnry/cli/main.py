@@ -5,7 +5,16 @@ from typing import Annotated
 import typer
 
 from grnry import __version__
-from grnry.cli import broker, event_types, events, identity, persisters, processes
+from grnry.cli import (
+    broker,
+    event_types,
+    events,
+    groups,
+    identity,
+    persisters,
+    processes,
+    topics,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -40,6 +49,8 @@ app.add_typer(event_types.app, name="event-type", rich_help_panel=DATA)
 app.add_typer(persisters.app, name="persister", rich_help_panel=DATA)
 app.command(rich_help_panel=DATA)(events.send)
 app.command(rich_help_panel=DATA)(events.sql)
+app.add_typer(topics.app, name="topic", rich_help_panel=DATA)
+app.add_typer(groups.app, name="group", rich_help_panel=DATA)
 app.command(rich_help_panel=DATA)(identity.token)
 app.command(rich_help_panel=ALONE)(processes.api)
 app.add_typer(broker.app, name="broker", rich_help_panel=ALONE)
