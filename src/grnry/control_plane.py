@@ -28,6 +28,7 @@ from grnry.identity import users_api
 from grnry.identity.trust import Trust
 from grnry.identity.users import Users
 from grnry.log.admin import Admin
+from grnry.log.cluster import Cluster
 from grnry.log.producer import Producer
 from grnry.persisters import api as persisters_api
 from grnry.persisters.service import Persisters
@@ -54,8 +55,9 @@ class ControlPlane:
             answer_seconds=settings.database_answer_seconds,
         )
         self.watchdog = Watchdog(self.database)
-        self.admin = Admin(settings.kafka_bootstrap)
-        self.producer = Producer(settings.kafka_bootstrap, "grnry-api")
+        cluster = Cluster.of(settings)
+        self.admin = Admin(cluster)
+        self.producer = Producer(cluster, "grnry-api")
         self.trust = Trust(settings, self.database, self.address)
         outside = self.trust.outside
         secrets = Path(settings.secrets_folder)

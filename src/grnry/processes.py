@@ -38,17 +38,38 @@ def run_api(settings: Settings, host: str, port: int, fd: int | None) -> int:
     return serve(app, settings, host, port, listener)
 
 
-def run_broker(data: Path, listen: str, fsync: str) -> int:
+def run_broker(given: argparse.Namespace) -> int:
     """Run the embedded log until a signal ends it."""
-    from grnry.log.broker import BrokerSettings, BrokerStartError, run
+    from grnry.log.broker import BrokerSettings, BrokerStartError, Security, run
 
-    host, _, port = listen.rpartition(":")
-    if fsync not in ("always", "interval"):
-        raise StartError(f"--fsync must be 'always' or 'interval' but is '{fsync}'.")
+    if given.fsync not in ("always", "interval"):
+        raise StartError(f"--fsync must be 'always' or 'interval' but is '{given.fsync}'.")
+    if given.tls_key and not given.tls_certificate:
+        raise StartError("--tls-key needs its certificate: give --tls-certificate as well.")
+    host, port = _address("--listen", given.listen, lowest=0)
+    advertised = _address("--advertise", given.advertise) if given.advertise else None
+    settings = BrokerSettings(
+        given.data,
+        host or "127.0.0.1",
+        port,
+        advertised_host=advertised and advertised[0],
+        advertised_port=advertised and advertised[1],
+        fsync=given.fsync,
+        metrics_address=given.metrics,
+        security=Security(given.tls_certificate, given.tls_key, given.users, given.insecure),
+    )
     try:
-        return run(BrokerSettings(data, host or "127.0.0.1", int(port), fsync=fsync))  # type: ignore[arg-type]
+        return run(settings)
     except BrokerStartError as error:
         raise StartError(str(error)) from error
+
+
+def _address(option: str, text: str, *, lowest: int = 1) -> tuple[str, int]:
+    """Host and port; an IPv6 address may stand in brackets."""
+    host, _, port = text.rpartition(":")
+    if not (port.isascii() and port.isdigit()) or not lowest <= int(port) <= 65535:
+        raise StartError(f"{option} is HOST:PORT, such as 127.0.0.1:9092, but is '{text}'.")
+    return host.removeprefix("[").removesuffix("]"), int(port)
 
 
 def run_reconciler(settings: Settings, health: Path | None) -> int:
@@ -77,7 +98,13 @@ def parser() -> argparse.ArgumentParser:
     broker = kinds.add_parser("broker")
     broker.add_argument("--data", type=Path, required=True)
     broker.add_argument("--listen", default="127.0.0.1:9092")
+    broker.add_argument("--advertise")
     broker.add_argument("--fsync", default="always")
+    broker.add_argument("--metrics")
+    broker.add_argument("--tls-certificate", type=Path)
+    broker.add_argument("--tls-key", type=Path)
+    broker.add_argument("--users", type=Path)
+    broker.add_argument("--insecure", action="store_true")
     reconciler = kinds.add_parser("reconciler")
     reconciler.add_argument("--health", type=Path)
     run = kinds.add_parser("run")
@@ -92,7 +119,7 @@ def start(arguments: argparse.Namespace) -> int:
         case "api":
             return run_api(settings, arguments.host, arguments.port, arguments.fd)
         case "broker":
-            return run_broker(arguments.data, arguments.listen, arguments.fsync)
+            return run_broker(arguments)
         case "reconciler":
             return run_reconciler(settings, arguments.health)
         case _:

@@ -30,6 +30,27 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     kafka_bootstrap: str = ""
     """Host and port of the log's brokers, comma-separated."""
 
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """Whether the brokers are spoken to encrypted, and with a name and a password."""
+
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    """How name and password are given."""
+
+    kafka_username: str = ""
+    """The name to come with."""
+
+    kafka_password: str = ""
+    """Its password."""
+
+    kafka_ca: str = ""
+    """A file with the certificates to trust the brokers by (PEM); else the machine's own."""
+
+    kafka_certificate: str = ""
+    """A file with the certificate to show (PEM), where brokers ask for one."""
+
+    kafka_key: str = ""
+    """The file with its private key (PEM)."""
+
     public_url: str = ""
     """The address users reach the API at; links start with it. Else the request's own."""
 

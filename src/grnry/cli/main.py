@@ -10,12 +10,14 @@ from grnry.cli import (
     clients,
     event_types,
     events,
+    groups,
     identity,
     keys,
     login,
     persisters,
     processes,
     projects,
+    topics,
     users,
 )
 
@@ -62,6 +64,8 @@ app.add_typer(clients.app, name="client", rich_help_panel=WHO)
 app.add_typer(keys.app, name="keys", rich_help_panel=WHO)
 app.add_typer(projects.app, name="project", rich_help_panel=PEOPLE)
 app.add_typer(users.app, name="user", rich_help_panel=PEOPLE)
+app.add_typer(topics.app, name="topic", rich_help_panel=DATA)
+app.add_typer(groups.app, name="group", rich_help_panel=DATA)
 app.command(rich_help_panel=ALONE)(processes.api)
 app.add_typer(broker.app, name="broker", rich_help_panel=ALONE)
 app.command(rich_help_panel=ALONE)(processes.reconciler)

@@ -21,6 +21,15 @@ from grnry.household.probes import accepts_connections, answers_ready
 from grnry.household.supervisor import Supervisor
 from grnry.settings import Settings
 
+_HOW_TO_REACH_OTHERS = (
+    "GRNRY_KAFKA_SECURITY_PROTOCOL",
+    "GRNRY_KAFKA_USERNAME",
+    "GRNRY_KAFKA_PASSWORD",
+    "GRNRY_KAFKA_CA",
+    "GRNRY_KAFKA_CERTIFICATE",
+    "GRNRY_KAFKA_KEY",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -113,6 +122,11 @@ class Household:
 
     @property
     def _kafka(self) -> str:
+        """The brokers that the environment names, else our own."""
+        return self._settings.kafka_bootstrap or self._own_log
+
+    @property
+    def _own_log(self) -> str:
         return f"127.0.0.1:{self._ports.kafka}"
 
     @property
@@ -125,10 +139,10 @@ class Household:
 
     def children(self) -> list[ChildSpec]:
         """In the order of dependence."""
-        log = ["broker", "--data", str(self._folder.log), "--listen", self._kafka]
+        log = ["broker", "--data", str(self._folder.log), "--listen", self._own_log]
         fd = self._listener.fileno()
         health = self._folder.run / "reconciler.sock"
-        return [
+        children = [
             ChildSpec(
                 name="postgres",
                 command=self._postgres.command,
@@ -148,6 +162,8 @@ class Household:
                 partial(answers_ready, health),
             ),
         ]
+        has_own_log = not self._settings.kafka_bootstrap
+        return [one for one in children if has_own_log or one.name != "broker"]
 
     def _kafka_address(self) -> tuple[str, int]:
         return ("127.0.0.1", self._ports.kafka)
@@ -184,6 +200,8 @@ class Household:
             "GRNRY_KAFKA_BOOTSTRAP": self._kafka,
             "GRNRY_DATA": str(self._folder.path),
         }
+        if not self._settings.kafka_bootstrap:  # what holds for other brokers is not for ours
+            environment |= dict.fromkeys(_HOW_TO_REACH_OTHERS, "")
         if name == "api":
             environment |= {
                 "GRNRY_SECRETS_FOLDER": str(self._folder.project_secrets),

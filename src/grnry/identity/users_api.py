@@ -91,10 +91,6 @@ class AccountList(AnswerBody):
     users: list[AccountAnswer]
 
 
-NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
-    304: {"description": "It is as it is known."},
-    **errors(404),
-}
 _SPARSE: dict[str, Any] = {"response_model_exclude_unset": True}
 _MANAGED: dict[str, Any] = {"permission": MANAGE_USERS, **_SPARSE}
 

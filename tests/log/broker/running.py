@@ -24,6 +24,9 @@ given = json.loads(sys.argv[1])
 given["data"] = Path(given["data"])
 given["log"] = LogDefaults(**given.get("log", {}))
 given["limits"] = Limits(**given.get("limits", {}))
+given["security"] = Security(
+    **{k: v if isinstance(v, bool) else Path(v) for k, v in given.get("security", {}).items()}
+)
 given["groups"] = GroupSettings(**given.get("groups", {"initial_rebalance_delay_ms": 10}))
 try:
     sys.exit(run(BrokerSettings(**given)))

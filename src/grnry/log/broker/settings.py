@@ -24,6 +24,19 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Security:
+    """Certificate and key are PEM files, users a file of lines `name:password`.
+
+    Where other machines can connect both are needed, unless it is said to be `insecure`.
+    """
+
+    certificate: Path | None = None
+    key: Path | None = None
+    users: Path | None = None
+    insecure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class BrokerSettings:
     """`fsync="always"` syncs before a record is acknowledged, `"interval"` once a second.
 
@@ -40,6 +53,7 @@ class BrokerSettings:
     retention_check_interval: float = 30.0  # and of compaction
     metrics_address: str | None = None
     offsets_retention_ms: int = 7 * 24 * 3600 * 1000
+    security: Security = field(default_factory=Security)
     log: LogDefaults = field(default_factory=LogDefaults)
     groups: GroupSettings = field(default_factory=GroupSettings)
     limits: Limits = field(default_factory=Limits)

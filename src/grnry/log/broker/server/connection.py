@@ -15,7 +15,8 @@ from grnry.log.broker.protocol.errors import MalformedRequestError
 from grnry.log.broker.protocol.frames import SIZE
 from grnry.log.broker.settings import Limits
 
-from .answers import Pieces
+from .answers import Pieces, Session
+from .sasl import LARGEST_REQUEST, SECONDS_TO_AUTHENTICATE
 
 log = logging.getLogger("grnry.log.broker")
 
@@ -38,6 +39,7 @@ class Server(Protocol):
     """What a connection needs of the broker."""
 
     limits: Limits
+    asks_for_passwords: bool
     scratch: bytearray  # what is read lands here first; every connection is done with it at once
 
     def opened(self, connection: "Connection") -> bool: ...
@@ -59,6 +61,8 @@ class Connection(asyncio.BufferedProtocol):
         self._is_write_paused = False
         self._is_read_paused = False
         self.client_host = ""
+        self.session = Session()
+        self._deadline: asyncio.TimerHandle | None = None
 
     @property
     def is_open(self) -> bool:
@@ -78,9 +82,23 @@ class Connection(asyncio.BufferedProtocol):
         if connected is not None and connected.family in {socket.AF_INET, socket.AF_INET6}:
             connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
+        if self._server.asks_for_passwords:
+            loop = asyncio.get_running_loop()
+            self._deadline = loop.call_later(SECONDS_TO_AUTHENTICATE, self._end_stranger)
+
+    def _end_stranger(self) -> None:
+        if self._is_stranger():
+            log.info("closed the connection of %s: it has not authenticated", self.client_host)
+            self.close()
+
+    def _is_stranger(self) -> bool:
+        return self._server.asks_for_passwords and self.session.user is None
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         self._frame, self._stash = None, b""
+        if self._deadline is not None:
+            self._deadline.cancel()
         for slot in self._slots:
             if slot.task is not None:
                 slot.task.cancel()
@@ -140,7 +158,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def _size_of(self, data: memoryview | bytearray, position: int) -> int:
         size: int = SIZE.unpack_from(data, position)[0]
-        if not 0 < size <= self._limits.request_bytes:
+        largest = LARGEST_REQUEST if self._is_stranger() else self._limits.request_bytes
+        if not 0 < size <= largest:
             raise MalformedRequestError(f"a request of {size} bytes was announced")
         return size
 

@@ -1,4 +1,10 @@
-"""Fetch: whole batches as they lie in the files; who asks too early waits for an append."""
+"""Fetch: whole batches as they lie in the files; who asks too early waits for an append.
+
+A client asks for the next fetch when it has the answer to the last one, so a partition that it
+begins with meanwhile waits for that. Where a client is about to begin with partitions (this fetch
+has new ones, or its group has just given it some) the wait is therefore short, however long it asks
+for: others of them may have missed the fetch.
+"""
 
 import asyncio
 import os
@@ -14,6 +20,9 @@ from grnry.log.broker.storage.store import Store, now_ms
 from .answers import Answer, Pieces, Request
 
 _LONGEST_WAIT_MS = 600_000
+_NEW_PARTITIONS_WAIT_MS = 20
+_NEW_ASSIGNMENT_WAIT_MS = 200
+_NEW_ASSIGNMENT_SECONDS = 3.0
 
 
 class Found(NamedTuple):
@@ -30,6 +39,17 @@ class FetchHandler:
     def __init__(self, store: Store, limits: Limits) -> None:
         self._store = store
         self._limits = limits
+        self._loop = asyncio.get_running_loop()
+        self._assigned: dict[tuple[str, str], float] = {}
+        self._waiting: dict[tuple[str, str], set[Waiter]] = {}
+
+    def assigned(self, client: tuple[str, str]) -> None:
+        """A client (its id and host) is a member that gets its partitions now."""
+        now = self._loop.time()
+        self._assigned = {one: until for one, until in self._assigned.items() if until > now}
+        self._assigned[client] = now + _NEW_ASSIGNMENT_SECONDS
+        for waiter in self._waiting.get(client, ()):
+            waiter.hurry(_NEW_ASSIGNMENT_WAIT_MS / 1000)
 
     def __call__(self, request: Request) -> Answer:
         asked = fetch.read(request.version, request.frame, request.body_at)
@@ -40,8 +60,18 @@ class FetchHandler:
         if found.size >= asked.min_bytes or found.has_error or asked.max_wait_ms <= 0:
             return self._answer(request.version, found)
         # Registered before anything else runs, or an append in between would wake nobody.
-        waiter = Waiter(found.logs, min(asked.max_wait_ms, _LONGEST_WAIT_MS) / 1000)
-        return self._wait(request.version, asked, found, waiter)
+        waiter = Waiter(found.logs, self._longest_wait_ms(request, asked) / 1000)
+        return self._wait(request, asked, found, waiter)
+
+    def _longest_wait_ms(self, request: Request, asked: fetch.FetchRequest) -> int:
+        longest = min(asked.max_wait_ms, _LONGEST_WAIT_MS)
+        if self._assigned.get(request.client, 0.0) > self._loop.time():
+            longest = min(longest, _NEW_ASSIGNMENT_WAIT_MS)
+        partitions = frozenset((part.topic, part.partition) for part in asked.partitions)
+        if not partitions <= request.session.fetched:
+            longest = min(longest, _NEW_PARTITIONS_WAIT_MS)
+        request.session.fetched = partitions
+        return longest
 
     def _answer(self, version: int, found: Found) -> Answer:
         try:
@@ -56,8 +86,11 @@ class FetchHandler:
         return _write(version, found, records)
 
     async def _wait(
-        self, version: int, asked: fetch.FetchRequest, found: Found, waiter: "Waiter"
+        self, request: Request, asked: fetch.FetchRequest, found: Found, waiter: "Waiter"
     ) -> Pieces:
+        version = request.version
+        waiting = self._waiting.setdefault(request.client, set())
+        waiting.add(waiter)
         try:
             while await waiter.woken():
                 found = self.look(asked)
@@ -66,6 +99,9 @@ class FetchHandler:
                 waiter.wait_again()
         finally:
             waiter.close()
+            waiting.discard(waiter)
+            if not waiting:
+                self._waiting.pop(request.client, None)
         try:
             return _write(version, found, _read_all_cached(found))
         except BlockingIOError:
@@ -134,6 +170,12 @@ class Waiter:
     def woken(self) -> "asyncio.Future[bool]":
         """True after an append, False when the time is up."""
         return self._woken
+
+    def hurry(self, seconds: float) -> None:
+        """Wait no longer than this from now."""
+        if self._timer.when() > self._loop.time() + seconds:
+            self._timer.cancel()
+            self._timer = self._loop.call_later(seconds, self._time_is_up)
 
     def _wake(self) -> None:
         if not self._woken.done():
