@@ -20,6 +20,7 @@ from grnry.log.broker.coordinator.values import (
     SyncRequest,
 )
 from grnry.log.broker.protocol.errors import ErrorCode
+from grnry.log.broker.storage.checkpoint import Checkpoints, path_of
 from grnry.log.broker.storage.config import LogDefaults, effective
 from grnry.log.broker.storage.files import OpenFiles, read_at
 from grnry.log.broker.storage.recovery import open_partition
@@ -71,6 +72,19 @@ class PartitionMachine(RuleBasedStateMachine):
     def sync(self) -> None:
         if self.log.is_dirty:
             self.log.end_sync(self.log.begin_sync())
+
+    @precondition(lambda self: self.log.segments)
+    @rule(damaged_at=st.none() | st.integers(0, 200))
+    def checkpoint(self, damaged_at: int | None) -> None:
+        """Recovery may begin there; where it is damaged, it begins with the segment."""
+        (writing,) = Checkpoints(most=-1).due(self.log)
+        for file in writing.begin_sync().files:
+            file.sync()
+        if damaged_at is not None:
+            path = path_of(self.log.folder, self.log.segments[-1].base)
+            data = bytearray(path.read_bytes())
+            data[damaged_at % len(data)] ^= 1
+            path.write_bytes(data)
 
     @rule(is_clean=st.booleans(), torn=st.binary(max_size=70))
     def reopen(self, is_clean: bool, torn: bytes) -> None:

@@ -15,15 +15,17 @@ def sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """The file holds either the old content or the new, also after a power cut."""
+def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """The file holds either the old content or the new; where durable, after a power cut too."""
     unfinished = path.with_name(path.name + ".unfinished")
     with unfinished.open("wb") as file:
         file.write(data)
         file.flush()
-        os.fsync(file.fileno())
+        if durable:
+            os.fsync(file.fileno())
     unfinished.replace(path)
-    sync_folder(path.parent)
+    if durable:
+        sync_folder(path.parent)
 
 
 def read_if_there(path: Path) -> bytes | None:
