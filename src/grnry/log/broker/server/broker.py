@@ -109,6 +109,13 @@ class Broker:
     def closed(self, connection: Connection) -> None:
         self._connections.discard(connection)
 
+    def close_idle_connections(self) -> None:
+        """Those of clients that are gone without a word, or that never read their answers."""
+        for connection in list(self._connections):
+            if connection.is_idle(self.limits.idle_seconds):
+                log.info("closed the idle connection of %s", connection.client_host)
+                connection.close()
+
     def close_connections(self) -> None:
         for connection in list(self._connections):
             connection.close_when_answered()
