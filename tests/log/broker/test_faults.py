@@ -1,92 +1,13 @@
 """What a crash, a damaged file or a second broker does to the log."""
 
 import random
-import threading
 import time
-from collections import Counter
-from functools import partial
 from pathlib import Path
 
 import pytest
-from confluent_kafka import KafkaError, Message
+from confluent_kafka import Message
 
 from tests.log.broker.running import RunningBroker, wait_until
-
-
-class Load:
-    """An idempotent producer in a thread, that knows what was acknowledged."""
-
-    def __init__(self, broker: RunningBroker, topic: str, total: int) -> None:
-        self._producer = broker.producer(
-            delivery_timeout_ms=60000, queue_buffering_max_messages=5000
-        )
-        self._topic = topic
-        self._total = total
-        self.acknowledged: dict[int, tuple[int, int]] = {}
-        self.failed: list[str] = []
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def _delivered(self, error: KafkaError | None, message: Message) -> None:
-        if error is not None:
-            self.failed.append(error.str())
-            return
-        value, partition, offset = message.value(), message.partition(), message.offset()
-        assert value is not None
-        assert partition is not None
-        assert offset is not None
-        self.acknowledged[int(value)] = (partition, offset)
-
-    def _run(self) -> None:
-        for number in range(self._total):
-            while True:
-                try:
-                    self._producer.produce(self._topic, str(number), on_delivery=self._delivered)
-                    break
-                except BufferError:
-                    self._producer.poll(0.05)
-            self._producer.poll(0)
-        self._producer.flush(60)
-
-    def has_reached(self, count: int) -> bool:
-        return len(self.acknowledged) > count
-
-    def finish(self) -> None:
-        self._thread.join(90)
-        assert not self._thread.is_alive()
-
-
-@pytest.mark.parametrize("fsync", ["always", "interval"])
-def test_kills_and_stops_under_load_lose_and_double_nothing(tmp_path: Path, fsync: str) -> None:
-    total = 100_000
-    with RunningBroker(tmp_path, fsync=fsync, log={"segment_bytes": 1 << 18}) as broker:
-        broker.create_topic("numbers", 3)
-        load = Load(broker, "numbers", total)
-        for kill in range(4):
-            wait_until(partial(load.has_reached, total * (kill + 1) // 6))
-            if kill == 1:
-                broker.stop()
-            else:
-                broker.kill()
-            broker.start()
-        load.finish()
-        assert not load.failed
-        assert len(load.acknowledged) == total
-        found = broker.read_all("numbers", total)
-    values = Counter(int(one.value() or b"") for one in found)
-    assert len(values) == total
-    assert max(values.values()) == 1
-    places = {int(one.value() or b""): (one.partition(), one.offset()) for one in found}
-    assert places == load.acknowledged
-    _assert_in_order(found)
-
-
-def _assert_in_order(found: list[Message]) -> None:
-    last: dict[int | None, int] = {}
-    for one in found:
-        number = int(one.value() or b"")
-        assert number > last.get(one.partition(), -1)
-        last[one.partition()] = number
 
 
 @pytest.mark.parametrize("is_clean", [True, False])

@@ -1,5 +1,6 @@
 """A data folder: its lock, its identity, its topics and group offsets; opened and closed as one."""
 
+import errno
 import fcntl
 import json
 import os
@@ -28,6 +29,12 @@ FORMAT = 1
 
 def _sync(file: CanSync) -> None:
     file.sync()
+
+
+def _remedy(error: OSError) -> str:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return "Free some space on its disk, and start again; the log is not damaged by that."
+    return "Make it readable and writable for this user, or name another folder."
 
 
 def _epoch_after(last: int) -> int:
@@ -72,7 +79,7 @@ class Store:
         except OSError as error:
             raise BrokerStartError(
                 f"The data folder {self.folder} can't be used: {error.strerror or error}. "
-                f"Make it readable and writable for this user, or name another folder."
+                f"{_remedy(error)}"
             ) from error
 
     @property
