@@ -1,12 +1,15 @@
 """What a crash, a damaged file or a second broker does to the log."""
 
+import os
 import random
+import shutil
 import time
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Message
+from confluent_kafka import Message, TopicPartition
 
+from grnry.log.broker import BatchInfo, check, dump
 from tests.log.broker.running import RunningBroker, wait_until
 
 
@@ -151,3 +154,149 @@ def test_a_port_in_use_is_refused(broker: RunningBroker, tmp_path: Path) -> None
 def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert "can't be used" in RunningBroker(tmp_path / "file").refusal()
+
+
+def _flip(path: Path, at: int) -> None:
+    data = bytearray(path.read_bytes())
+    data[at] ^= 0xFF
+    path.write_bytes(data)
+
+
+def test_a_flipped_byte_in_an_old_file(tmp_path: Path) -> None:
+    """The start does not read old files; clients that check notice, and `check` names the place."""
+    with RunningBroker(tmp_path, log={"segment_bytes": 1 << 14}) as broker:
+        broker.create_topic("t")
+        for start in range(0, 600, 10):  # a batch of ten records each
+            broker.produce("t", [f"{number:0100}" for number in range(start, start + 10)])
+        broker.kill()
+        first, second, *_ = _log_files(tmp_path, "t")
+        batches = [one for one in dump(tmp_path, "t", 0) if isinstance(one, BatchInfo)]
+        damaged_from = batches[3].first_offset
+        _flip(first, batches[3].position + 500)
+        broker.start()
+        consumer = broker.consumer("careful", check_crcs=True)
+        consumer.assign([TopicPartition("t", 0, 0)])
+        found: list[Message] = []
+
+        def meets_the_damage() -> bool:
+            found.extend(consumer.consume(1000, 0.2))
+            return any(one.error() for one in found)
+
+        wait_until(meets_the_damage)
+        assert "_BAD_MSG" in {error.name() for one in found if (error := one.error()) is not None}
+        assert {one.offset() for one in found if not one.error()} == set(range(damaged_from))
+        consumer.close()
+        broker.produce("t", ["after"])
+        broker.stop()
+
+        (finding,) = check(tmp_path).findings
+        assert (finding.severity, finding.path, finding.offset) == ("damage", first, damaged_from)
+        assert finding.loss is not None
+        assert (finding.loss.from_offset, finding.loss.next_offset) == (
+            damaged_from,
+            int(second.stem),
+        )
+        with first.open("r+b") as file:
+            file.truncate(int(finding.remedy.split("truncate -s ")[1].split()[0]))
+        broker.start()
+        kept = [*range(damaged_from), *range(int(second.stem), 601)]
+        found = broker.read_all("t", len(kept))
+        assert [one.offset() for one in found] == kept
+        broker.stop()
+        assert check(tmp_path).is_sound
+
+
+@pytest.mark.parametrize("how", ["clean copy", "copy of a running log", "lost disk cache"])
+def test_a_log_that_lost_its_end_tells_those_who_were_ahead(
+    broker: RunningBroker, tmp_path: Path, how: str
+) -> None:
+    """What comes later takes the lost offsets again: who has read the lost ones must be told."""
+    copy = tmp_path / "copy"
+    broker.create_topic("t")
+    broker.produce("t", [f"kept {number}" for number in range(100)])
+    if how == "clean copy":
+        broker.stop()
+        shutil.copytree(broker.data, copy)
+        broker.start()
+    elif how == "copy of a running log":
+        shutil.copytree(broker.data, copy)
+    (path,) = _log_files(broker.data, "t")
+    size = path.stat().st_size
+    ahead = broker.consumer("ahead", auto_offset_reset="error")
+    ahead.assign([TopicPartition("t", 0, 0)])
+    found: list[Message] = []
+    for number in range(20):
+        broker.produce("t", [f"lost {number}"])
+
+    def read() -> list[Message]:
+        found.extend(ahead.consume(500, 0.1))
+        return found
+
+    wait_until(lambda: len(read()) >= 120)
+    if how == "clean copy":
+        broker.stop()
+    else:
+        broker.kill()
+    if how == "lost disk cache":
+        os.truncate(path, size)
+    else:
+        shutil.rmtree(broker.data)
+        copy.rename(broker.data)
+    broker.start()
+    broker.produce("t", [f"new {number}" for number in range(500)])
+    wait_until(lambda: any(one.error() for one in read()))
+    (told,) = {error.str() for one in found if (error := one.error()) is not None}
+    assert "truncation" in told
+    assert not any((one.value() or b"").startswith(b"new") for one in found if not one.error())
+    ahead.close()
+    assert [one.offset() for one in broker.read_all("t", 600)] == list(range(600))
+
+
+def test_who_waits_at_the_end_of_an_empty_partition_misses_nothing_by_a_restart(
+    broker: RunningBroker,
+) -> None:
+    broker.create_topic("t")
+    consumer = broker.consumer("late", auto_offset_reset="latest")
+    consumer.assign([TopicPartition("t", 0)])
+    wait_until(lambda: not consumer.consume(1, 0.1) and consumer.position(consumer.assignment()))
+    wait_until(lambda: consumer.get_watermark_offsets(TopicPartition("t", 0), cached=True)[1] == 0)
+    broker.kill()
+    broker.start()
+    broker.produce("t", [str(number) for number in range(5)])
+    values: list[bytes | None] = []
+
+    def has_all() -> bool:
+        values.extend(one.value() for one in consumer.consume(10, 0.1) if not one.error())
+        return len(values) >= 5
+
+    wait_until(has_all)
+    assert values == [b"0", b"1", b"2", b"3", b"4"]
+    consumer.close()
+
+
+def test_what_a_kill_leaves_of_topics_half_made_or_half_deleted(broker: RunningBroker) -> None:
+    broker.create_topic("whole")
+    broker.kill()
+    for number, content in enumerate((None, "", '{"id": "')):
+        folder = broker.data / "unfinished" / f"left-{number}" / "0"
+        folder.mkdir(parents=True)
+        if content is not None:
+            (folder.parent / "topic.json").write_text(content)
+    broker.start()
+    assert broker.admin.list_topics(timeout=10).topics.keys() == {"whole"}
+    broker.create_topic("left-0")
+    broker.stop()
+    assert list((broker.data / "unfinished").iterdir()) == []
+
+
+def test_a_topic_that_lost_its_description_stops_the_start(broker: RunningBroker) -> None:
+    broker.create_topic("t")
+    broker.stop()
+    path = broker.data / "topics" / "t" / "topic.json"
+    path.unlink()
+    refusal = broker.refusal()
+    assert str(path) in refusal
+    assert "move the folder away" in refusal
+    path.parent.rename(broker.data / "t.away")
+    broker.start()
+    assert not broker.admin.list_topics(timeout=10).topics

@@ -149,7 +149,10 @@ class Broker:
             self._settle(connection, slot, answer, to_frame)
         except MalformedRequestError:
             raise
-        except Exception:
+        except Exception as error:
+            # Looked for only here: to look at each request would cost all of them.
+            if request.body is not None and codec.has_forbidden_null(request.body):
+                raise MalformedRequestError(f"A null in {api.name} has no place there.") from error
             log.exception("%s failed", api.name)
             connection.close()
 

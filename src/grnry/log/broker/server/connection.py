@@ -17,6 +17,7 @@ from grnry.log.broker.settings import Limits
 
 from .answers import Pieces, in_memory
 from .outgoing import Outgoing
+from .seldom import Seldom
 
 log = logging.getLogger("grnry.log.broker")
 
@@ -28,6 +29,9 @@ _KEEP_ALIVE = (  # a client that is gone without a word is found out within two 
     (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4),
 )
 _FIRST_PIECE = 1 << 20  # a frame's buffer grows with what has come, not with what is announced
+
+
+_refusals = Seldom()
 
 
 class Slot:
@@ -128,8 +132,14 @@ class Connection(asyncio.BufferedProtocol):
             else:
                 self._grow_frame(nbytes)
         except MalformedRequestError as error:
-            log.info("closed the connection of %s: %s", self.client_host, error)
-            self.close()
+            self._refuse(error)
+
+    def _refuse(self, error: MalformedRequestError) -> None:
+        untold = _refusals.due()
+        if untold is not None:
+            more = f" ({untold} more since the last that was told)" if untold else ""
+            log.info("closed the connection of %s: %s%s", self.client_host, error, more)
+        self.close()
 
     # Frames
 
@@ -234,8 +244,7 @@ class Connection(asyncio.BufferedProtocol):
             try:
                 self._take(memoryview(bytearray(stash)))
             except MalformedRequestError as error:
-                log.info("closed the connection of %s: %s", self.client_host, error)
-                self.close()
+                self._refuse(error)
         self._read_again()
 
     def _read_again(self) -> None:
