@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from confluent_kafka.admin import AdminClient
+
 from benchmarks._log import clients
 from benchmarks._log.brokers import Broker, Embedded, Kafka, fetch_kafka
 
@@ -192,6 +194,7 @@ def memory(run: Run, _brokers: list[Broker]) -> None:
         with running([broker]):
             count = int(1000 * run.given.scale)
             broker.create_topics([f"topic-{number}" for number in range(count)], 32)
+            AdminClient({"bootstrap.servers": broker.address}).list_topics(timeout=60)
             time.sleep(1)
             many.append(broker.memory_mb())
     run.table.bounded("memory, idle", "MB", idle, 60)

@@ -21,13 +21,14 @@ from grnry.log.broker.coordinator.values import (
 )
 from grnry.log.broker.protocol.errors import ErrorCode
 from grnry.log.broker.storage.checkpoint import Checkpoints, path_of
-from grnry.log.broker.storage.config import LogDefaults, effective
+from grnry.log.broker.storage.config import LogDefaults, TopicConfig, effective
 from grnry.log.broker.storage.files import OpenFiles, read_at
 from grnry.log.broker.storage.recovery import open_partition
 from tests.log.broker.batch_maker import batch, checked, headers_of
 from tests.log.broker.test_groups import join_request
 
-CONFIG = effective({"segment.bytes": "16384"}, LogDefaults())
+# Files that are full after some steps, and files that need several entries in their index.
+CONFIGS = [effective({"segment.bytes": size}, LogDefaults()) for size in ("16384", "1000000")]
 
 
 class PartitionMachine(RuleBasedStateMachine):
@@ -47,11 +48,21 @@ class PartitionMachine(RuleBasedStateMachine):
     def end(self) -> int:
         return self.batches[-1][0] + self.batches[-1][1] if self.batches else 0
 
+    sizes = st.integers(0, 6000) | st.integers(12000, 20000)
+
+    @initialize(config=st.sampled_from(CONFIGS))
+    def begin(self, config: TopicConfig) -> None:
+        self.config = config
+
     def _append(self, data: bytes) -> int:
         records, headers = checked(data)
-        return self.log.append(records, headers, CONFIG, 0, 0).base_offset
+        return self.log.append(records, headers, self.config, 0, 0).base_offset
 
-    @rule(size=st.integers(0, 6000), records=st.integers(1, 5), time=st.integers(0, 1000))
+    @rule(
+        size=st.integers(0, 6000) | st.integers(12000, 20000),
+        records=st.integers(1, 5),
+        time=st.integers(0, 1000),
+    )
     def append(self, size: int, records: int, time: int) -> None:
         values = [b"x" * size] + [b""] * (records - 1)
         data = batch(*values, time=time, producer=(5, 0, self.sequence))
@@ -98,6 +109,8 @@ class PartitionMachine(RuleBasedStateMachine):
         self.log = open_partition(self.folder / "0", self.files, 0)
         assert self.log.end_offset == self.log.stable_offset == self.end
         assert self.log.start_offset == self.start
+        for segment in self.log.segments:
+            assert Path(segment.path).stat().st_size == segment.size
 
     @precondition(lambda self: self.log.stable_offset > 0)
     @rule(data=st.data())
