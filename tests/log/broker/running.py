@@ -70,8 +70,11 @@ class RunningBroker:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        ended = None if self._process is None else self._process.poll()
         self.kill()
+        logged = self.logged()
         self._log.close()
+        assert ended is None, f"the broker ended by itself ({ended}): {logged[-5000:]}"
 
     @property
     def address(self) -> str:

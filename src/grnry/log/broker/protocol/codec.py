@@ -18,6 +18,7 @@ from typing import Any, get_args, get_origin
 
 from .apis import APIS
 from .errors import MalformedRequestError
+from .lengths import check_lengths
 
 # kio registers itself with hypothesis where that is installed, which costs 150 ms and 13 MB.
 _without_hypothesis = "hypothesis" not in sys.modules
@@ -34,7 +35,9 @@ Write = Callable[[bytearray, Any], None]
 
 
 def decode(api_key: int, version: int, frame: memoryview, position: int) -> Any:
-    read = entity_reader(_schema(api_key, version, "request"))
+    schema = _schema(api_key, version, "request")
+    check_lengths(schema, frame, position)
+    read = entity_reader(schema)
     try:
         entity, _end = read(bytes(frame[position:]), 0)
     except (SerialError, ValueError, TypeError, OverflowError, LookupError) as error:

@@ -30,6 +30,7 @@ from .topics import TopicHandlers
 log = logging.getLogger("grnry.log.broker")
 
 _SCRATCH = 256 << 10
+_LARGEST_WITHOUT_RECORDS = 4 << 20
 Frame = Callable[[Pieces | codec.Values], Pieces]
 
 
@@ -134,6 +135,8 @@ class Broker:
                 slot, [response_head(correlation_id, len(body), flexible=False), body]
             )
             return
+        if len(frame) > _LARGEST_WITHOUT_RECORDS and api_key != apis.PRODUCE:
+            raise MalformedRequestError(f"{len(frame)} bytes are too many for {api.name}")
         self._counters.requests[api_key] += 1
         flexible = api.is_flexible(version)
         header = read_header(frame, flexible=flexible)
