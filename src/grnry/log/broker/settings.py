@@ -15,6 +15,7 @@ class Limits:
     """Bounds on what clients can make the broker hold."""
 
     connections: int = 2000
+    idle_seconds: float = 600.0  # after which a connection is closed; clients connect again
     request_bytes: int = 100 * _MIB
     response_bytes: int = 8 * _MIB  # of one fetch; its first batch goes out whole in any case
     unanswered_requests: int = 128  # per connection, above which it is not read

@@ -32,6 +32,7 @@ from .topics import TopicHandlers
 log = logging.getLogger("grnry.log.broker")
 
 _SCRATCH = 256 << 10
+_LARGEST_WITHOUT_RECORDS = 4 << 20
 Frame = Callable[[Pieces | codec.Values], Pieces]
 
 
@@ -117,6 +118,13 @@ class Broker:
     def closed(self, connection: Connection) -> None:
         self._connections.discard(connection)
 
+    def close_idle_connections(self) -> None:
+        """Those of clients that are gone without a word, or that never read their answers."""
+        for connection in list(self._connections):
+            if connection.is_idle(self.limits.idle_seconds):
+                log.info("closed the idle connection of %s", connection.client_host)
+                connection.close()
+
     def close_connections(self) -> None:
         for connection in list(self._connections):
             connection.close_when_answered()
@@ -136,6 +144,8 @@ class Broker:
             )
             return
         self._sasl.check(connection.session, api_key)
+        if len(frame) > _LARGEST_WITHOUT_RECORDS and api_key != apis.PRODUCE:
+            raise MalformedRequestError(f"{len(frame)} bytes are too many for {api.name}")
         self._counters.requests[api_key] += 1
         flexible = api.is_flexible(version)
         header = read_header(frame, flexible=flexible)
@@ -157,7 +167,10 @@ class Broker:
             self._settle(connection, slot, answer, to_frame)
         except MalformedRequestError:
             raise
-        except Exception:
+        except Exception as error:
+            # Looked for only here: to look at each request would cost all of them.
+            if request.body is not None and codec.has_forbidden_null(request.body):
+                raise MalformedRequestError(f"A null in {api.name} has no place there.") from error
             log.exception("%s failed", api.name)
             connection.close()
 

@@ -108,8 +108,10 @@ async def _serve(
     metrics = await _metrics_server(settings, broker, store)
     _say_ready(settings, port)
     expiry = asyncio.create_task(_expire_regularly(broker, settings.retention_check_interval))
+    idling = asyncio.create_task(_close_idle_connections(broker))
     await stop.wait()
     expiry.cancel()
+    idling.cancel()
     server.close()
     metrics.stop()
     if failures:
@@ -137,6 +139,12 @@ async def _close(broker: Broker, store: Store) -> None:
     broker.durability.stop()
     store.close()
     log.info("stopped, all is on the disk")
+
+
+async def _close_idle_connections(broker: Broker) -> None:
+    while True:
+        await asyncio.sleep(broker.limits.idle_seconds / 10)
+        broker.close_idle_connections()
 
 
 async def _expire_regularly(broker: Broker, interval: float) -> None:
