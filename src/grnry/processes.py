@@ -7,15 +7,21 @@ import argparse
 import gc
 import logging
 import os
+import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from grnry.errors import CANNOT_START, StartError
 from grnry.logs import set_up_logging
-from grnry.settings import Settings
+from grnry.settings import PREFIX, Settings
 
 logger = logging.getLogger("grnry.processes")
+
+API_GRACE_SECONDS = 4
 
 
 def run_api(settings: Settings, host: str, port: int, fd: int | None) -> int:
@@ -25,12 +31,13 @@ def run_api(settings: Settings, host: str, port: int, fd: int | None) -> int:
     import uvicorn
 
     from grnry.control_plane import ControlPlane
+    from grnry.http.listening import listen
 
-    if fd is not None:
-        listener = socket.socket(fileno=fd)
-        host, port = listener.getsockname()[:2]
+    need(settings, "database_url", "kafka_bootstrap")
+    listener = listen(host, port) if fd is None else socket.socket(fileno=fd)
+    host, port = listener.getsockname()[:2]
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    plane = ControlPlane(settings, address)
+    plane = ControlPlane(with_places(settings), address)
     plane.prepare()
     config = uvicorn.Config(
         plane.app(),
@@ -43,42 +50,98 @@ def run_api(settings: Settings, host: str, port: int, fd: int | None) -> int:
         server_header=False,
         access_log=False,
         log_config=None,
-        timeout_graceful_shutdown=10,
+        timeout_graceful_shutdown=API_GRACE_SECONDS,
         timeout_keep_alive=30,
     )
     gc.collect()
     gc.freeze()
+    # The server sends itself the signal once more when it has shut down; that is no end by it.
+    for sig in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sig, lambda _number, _frame: None)
     server = uvicorn.Server(config)
-    server.run(sockets=[listener] if fd is not None else None)
+    server.run(sockets=[listener])
     return 0 if server.started else 1
 
 
-def run_broker(data: Path, listen: str, fsync: str) -> int:
+def need(settings: Settings, *names: str) -> None:
+    """Raise one sentence that names every setting which is missing."""
+    if missing := [PREFIX + name.upper() for name in names if not getattr(settings, name)]:
+        raise StartError(
+            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set. A process "
+            "that is started alone is told by the environment what it works on; `grnry up` starts "
+            "all of them and needs nothing."
+        )
+
+
+def with_places(settings: Settings) -> Settings:
+    """The credentials of projects are kept in the data folder unless another place is given."""
+    folder = settings.secrets_folder or str(Path(settings.data) / "secrets")
+    return msgspec.structs.replace(settings, secrets_folder=folder)
+
+
+def host_and_port(name: str, text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not port.isdecimal() or int(port) > 65535:
+        raise StartError(f"{name} must be HOST:PORT, such as 127.0.0.1:9092, but is '{text}'.")
+    return host.strip("[]"), int(port)
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerOptions:
+    """What `grnry broker` is asked for."""
+
+    data: Path
+    listen: str
+    fsync: str
+    advertise: str = ""
+    metrics: str = ""
+
+
+def run_broker(options: BrokerOptions) -> int:
     """Run the embedded log until a signal ends it."""
     from grnry.log.broker import BrokerSettings, BrokerStartError, run
 
-    host, _, port = listen.rpartition(":")
-    if fsync not in ("always", "interval"):
-        raise StartError(f"--fsync must be 'always' or 'interval' but is '{fsync}'.")
+    host, port = host_and_port("--listen", options.listen)
+    if options.fsync not in ("always", "interval"):
+        raise StartError(f"--fsync must be 'always' or 'interval' but is '{options.fsync}'.")
+    known = host_and_port("--advertise", options.advertise) if options.advertise else (None, None)
+    if options.metrics:
+        host_and_port("--metrics", options.metrics)
+    settings = BrokerSettings(
+        options.data,
+        host or "127.0.0.1",
+        port,
+        advertised_host=known[0],
+        advertised_port=known[1],
+        fsync=options.fsync,  # type: ignore[arg-type]
+        metrics_address=options.metrics or None,
+    )
     try:
-        return run(BrokerSettings(data, host or "127.0.0.1", int(port), fsync=fsync))  # type: ignore[arg-type]
+        return run(settings)
     except BrokerStartError as error:
         raise StartError(str(error)) from error
 
 
-def run_reconciler(settings: Settings, health: Path | None) -> int:
+def run_reconciler(settings: Settings, health: str) -> int:
     """Keep what is deployed as it is wanted until a signal ends it."""
     from grnry import workers
     from grnry.deployments.process import run_reconciler as run
+    from grnry.deployments.worker import health_address
 
+    need(settings, "database_url", "kafka_bootstrap")
+    if health and "/" not in health:
+        host_and_port("--health", health)
     logs = Path(settings.data) / "logs" / "deployments"
-    return run(settings.database_url, workers.run, logs, health)
+    return run(settings.database_url, workers.run, logs, health_address(health) if health else None)
 
 
-def run_worker(command: Sequence[str]) -> int:
+def run_worker(settings: Settings, command: Sequence[str]) -> int:
     """Run one worker in this process."""
     from grnry import workers
 
+    need(settings, "kafka_bootstrap")
+    if not settings.worker_database_url:
+        need(settings, "database_url")
     return workers.run(command, os.environ)
 
 
@@ -93,8 +156,10 @@ def parser() -> argparse.ArgumentParser:
     broker.add_argument("--data", type=Path, required=True)
     broker.add_argument("--listen", default="127.0.0.1:9092")
     broker.add_argument("--fsync", default="always")
+    broker.add_argument("--advertise", default="")
+    broker.add_argument("--metrics", default="")
     reconciler = kinds.add_parser("reconciler")
-    reconciler.add_argument("--health", type=Path)
+    reconciler.add_argument("--health", default="")
     run = kinds.add_parser("run")
     run.add_argument("command", nargs="+")
     return top
@@ -107,11 +172,12 @@ def start(arguments: argparse.Namespace) -> int:
         case "api":
             return run_api(settings, arguments.host, arguments.port, arguments.fd)
         case "broker":
-            return run_broker(arguments.data, arguments.listen, arguments.fsync)
+            given = arguments.data, arguments.listen, arguments.fsync
+            return run_broker(BrokerOptions(*given, arguments.advertise, arguments.metrics))
         case "reconciler":
             return run_reconciler(settings, arguments.health)
         case _:
-            return run_worker(arguments.command)
+            return run_worker(settings, arguments.command)
 
 
 def main(words: Sequence[str] | None = None) -> int:

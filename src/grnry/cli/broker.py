@@ -28,12 +28,22 @@ def run(
     fsync: Annotated[
         str, typer.Option(help="`always`: before each acknowledgement; `interval`: every second.")
     ] = "always",
+    advertise: Annotated[
+        str, typer.Option(help="Host and port that clients are told to connect to.")
+    ] = "",
+    metrics: Annotated[
+        str, typer.Option(help="Host and port of /metrics and /health/…; else there are none.")
+    ] = "",
 ) -> None:
-    """Run the embedded log alone; or check and list the files of a stopped one."""
+    """Run the embedded log alone; or check and list the files of a stopped one.
+
+    It needs no settings but its options. GRNRY_LOG_LEVEL and GRNRY_LOG_JSON are for its log lines.
+    """
     if context.invoked_subcommand is None:
         from grnry.processes import main
 
         words = ["broker", "--data", str(data), "--listen", listen, "--fsync", fsync]
+        words += ["--advertise", advertise, "--metrics", metrics]
         raise typer.Exit(main(words))
 
 

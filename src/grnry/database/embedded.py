@@ -176,6 +176,12 @@ class EmbeddedPostgres:
         """The server; it shuts down by itself, fast and clean, when its parent dies."""
         return _unprivileged("postgres", signal.SIGINT, "-D", str(self.cluster))
 
+    def wake(self) -> None:
+        """Let go on what was stopped by a signal, so that it hears what it is told."""
+        for pid in _processes_in(self.cluster):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
     def clear(self) -> None:
         """End what a server that was killed has left, as no other could start beside it.
 
