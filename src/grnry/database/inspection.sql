@@ -7,7 +7,11 @@ select current_setting('server_version'), current_setting('server_version_num'):
 select rolname::text from pg_roles where rolname = any(%(names)s);
 
 -- name: has_history
-select to_regclass('grnry.migrations') is not null;
+select exists (
+  select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+  where n.nspname = 'grnry' and c.relname = 'migrations'
+    and has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select')
+);
 
 -- name: newest_migration
 select coalesce(max(number), 0)::int from grnry.migrations;

@@ -89,6 +89,9 @@ class Running(msgspec.Struct, frozen=True):
     metrics: str = ""
     """Where the log tells its metrics."""
 
+    secrets: str = ""
+    """The folder of the projects' credentials."""
+
 
 class DataFolder:
     """A data folder on disk."""
@@ -113,8 +116,11 @@ class DataFolder:
         self._claim_of(database).touch()
 
     def _claim_of(self, database: str) -> Path:
-        digest = hashlib.sha256(database.encode()).hexdigest()[:16]
-        return self.path / (f"claimed-{digest}" if database else "claimed")
+        return self.path / (f"claimed-{_digest(database)}" if database else "claimed")
+
+    def project_secrets_of(self, database: str = "") -> Path:
+        """Each database from outside has roles with passwords of their own."""
+        return self.project_secrets / _digest(database) if database else self.project_secrets
 
     def open(self, minimum_free_mb: int = MINIMUM_FREE_MB) -> None:
         """Make or take the folder; it is ours alone until this process ends."""
@@ -268,6 +274,10 @@ class DataFolder:
 
 class _DamagedError(StartError):
     """A file of the data folder is not what was written there."""
+
+
+def _digest(database: str) -> str:
+    return hashlib.sha256(database.encode()).hexdigest()[:16]
 
 
 def start_of(pid: int) -> int | None:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from grnry.database.embedded import PLATFORM_ROLE, WORKER_ROLE, EmbeddedPostgres
 from grnry.household.child import ChildSpec
@@ -70,6 +71,11 @@ class Members:
             else f"http://{LOOPBACK}:{self._ports.metrics}/metrics",
         )
 
+    @property
+    def project_secrets(self) -> Path:
+        outside = self._outside.database_url
+        return self._folder.project_secrets_of(without_login(outside) if outside else "")
+
     def specs(self) -> list[ChildSpec]:
         """In the order of dependence."""
         mine = [self._api_spec(), self._reconciler_spec()]
@@ -111,7 +117,7 @@ class Members:
             address=self.addresses.api,
             environment=self._environment()
             | {
-                "GRNRY_SECRETS_FOLDER": str(self._folder.project_secrets),
+                "GRNRY_SECRETS_FOLDER": str(self.project_secrets),
                 "GRNRY_CLI_SECRET": self._secrets.cli_secret,
                 "GRNRY_ADMIN_PASSWORD": self._admin_password,
             },

@@ -79,6 +79,7 @@ class Start:
             where.kafka,
             outside=self._outside.names,
             metrics=where.metrics,
+            secrets=str(members.project_secrets),
         )
         log_bytes = self._settings.log_files_mb * 2**20
         supervisor = Supervisor(self._folder, members.specs(), running, log_bytes)
