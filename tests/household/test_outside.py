@@ -185,9 +185,7 @@ def test_an_address_for_another_role_and_one_without_any() -> None:
 
 def test_a_worker_address_that_is_no_address_is_named() -> None:
     with pytest.raises(StartError) as refused:
-        Outside.of(
-            Settings(database_url="postgresql://h/d", worker_database_url="host=h dbname=d")
-        )
+        Outside.of(Settings(database_url="postgresql://h/d", worker_database_url="host=h dbname=d"))
     assert "GRNRY_WORKER_DATABASE_URL is not the address" in refused.value.message
 
 
@@ -224,5 +222,3 @@ def pids_of(words: str) -> list[str]:
         except OSError:
             continue
     return found
-
-

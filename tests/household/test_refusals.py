@@ -4,8 +4,11 @@ import ctypes
 import os
 import shutil
 import subprocess
+import sys
+import sysconfig
 import tempfile
-from collections.abc import Callable, Iterator
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,24 +21,45 @@ AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become som
 USER, GROUP = ids_of_nobody()
 
 
-def can_nobody_reach_the_checkout() -> bool:
-    looked = subprocess.run(
-        [*COMMAND, "--version"], cwd="/", capture_output=True, check=False, user=USER, group=GROUP
-    )
-    return looked.returncode == 0
+def as_nobody() -> dict[str, Any] | None:
+    """How to start the command as another user, where one can read its Python and the checkout."""
+    if os.geteuid() != 0:
+        return None
+    how: dict[str, Any] = {"user": USER, "group": GROUP, "extra_groups": [], "cwd": "/"}
+    packages = [str(ROOT / "src"), sysconfig.get_path("purelib")]
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    for python in (sys.executable, f"/usr/bin/{version}", f"/usr/local/bin/{version}"):
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(packages), "HOME": "/"}
+        try:
+            looked = subprocess.run(
+                [python, "-m", "grnry", "--version"],
+                env=environment,
+                capture_output=True,
+                check=False,
+                **how,
+            )
+        except PermissionError:
+            continue
+        if looked.returncode == 0:
+            return {**how, "command": [python, "-m", "grnry"], "environment": environment}
+    return None
 
 
+NOBODY = as_nobody() or {}
 AS_NOBODY = pytest.mark.skipif(
-    os.geteuid() != 0 or not can_nobody_reach_the_checkout(),
-    reason="needs root, and a checkout that 'nobody' can read",
+    not NOBODY, reason="needs root, and a Python and a checkout that 'nobody' can read"
 )
 
 
-def up(data: Path, *more: str, **how: Any) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, **how.pop("environment", {})}
+def grnry(
+    *words: str,
+    command: Sequence[str] = COMMAND,
+    environment: Mapping[str, str] | None = None,
+    **how: Any,
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*COMMAND, "up", "--data", str(data), "--port", "0", *more],
-        env=environment,
+        [*command, *words],
+        env={**os.environ, **(environment or {})},
         capture_output=True,
         text=True,
         timeout=100,
@@ -44,8 +68,8 @@ def up(data: Path, *more: str, **how: Any) -> subprocess.CompletedProcess[str]:
     )
 
 
-def refusal(data: Path, *more: str, **how: Any) -> str:
-    done = up(data, *more, **how)
+def refusal(data: Path, **how: Any) -> str:
+    done = grnry("up", "--data", str(data), "--port", "0", **how)
     assert (done.returncode, done.stdout) == (1, ""), done.stderr
     assert done.stderr.count("\n") == 1, done.stderr
     assert every_process(data) == {}
@@ -82,7 +106,7 @@ def test_a_database_of_a_newer_version(stopped: Granary) -> None:
 
 
 def test_a_second_one_on_the_folder_is_told_where_the_first_is(granary: Granary) -> None:
-    done = up(granary.data)
+    done = grnry("up", "--data", str(granary.data), "--port", "0")
     assert done.returncode == 1
     assert f"already at {granary.said['api']} (process {granary.process.pid})" in done.stderr
     assert "grnry stop" in done.stderr
@@ -91,7 +115,7 @@ def test_a_second_one_on_the_folder_is_told_where_the_first_is(granary: Granary)
 
 @AS_NOBODY
 def test_a_folder_that_is_not_writable(folder: Path) -> None:
-    said = refusal(folder / "data", user=USER, group=GROUP, extra_groups=[], cwd="/")
+    said = refusal(folder / "data", **NOBODY)
     assert "cannot be used: Permission denied" in said
     assert "--data" in said
 
@@ -100,16 +124,7 @@ def test_a_folder_that_is_not_writable(folder: Path) -> None:
 def test_the_folder_of_another_user(folder: Path) -> None:
     (folder / "data").mkdir(mode=0o700)
     for command in (["up", "--port", "0"], ["stop"], ["status"], ["logs"], ["sql", "select 1"]):
-        done = subprocess.run(
-            [*COMMAND, *command, "--data", str(folder / "data")],
-            capture_output=True,
-            text=True,
-            check=False,
-            user=USER,
-            group=GROUP,
-            extra_groups=[],
-            cwd="/",
-        )
+        done = grnry(*command, "--data", str(folder / "data"), **NOBODY)
         assert (done.returncode, done.stdout) == (1, ""), done.stderr
         assert done.stderr.count("\n") == 1, done.stderr
 
@@ -119,33 +134,25 @@ def test_it_runs_as_a_user_who_is_not_root(folder: Path) -> None:
     data = folder / "data"
     data.mkdir()
     os.chown(data, USER, GROUP)
-    how: dict[str, Any] = {"user": USER, "group": GROUP, "extra_groups": [], "cwd": "/"}
-    environment = {"HOME": str(folder), "GRNRY_DATA": str(data)}
-    started = up(data, "--detach", environment=environment, **how)
+    here = ["--data", str(data)]
+    started = grnry("up", *here, "--port", "0", "--detach", **NOBODY)
     try:
         assert started.returncode == 0, started.stderr
-        doctor = subprocess.run(
-            [*COMMAND, "doctor"], env={**os.environ, **environment}, check=False, **how
-        )
-        assert doctor.returncode == 0
+        doctor = grnry("doctor", *here, **NOBODY)
+        assert doctor.returncode == 0, doctor.stdout
+        assert f"number {USER}, not root" in doctor.stdout
     finally:
-        stopping = subprocess.run(
-            [*COMMAND, "stop"], env={**os.environ, **environment}, check=False, **how
-        )
+        stopping = grnry("stop", *here, **NOBODY)
     assert stopping.returncode == 0
     assert every_process(data) == {}
 
 
-def without_user_namespaces(ready: int, mapped: int) -> Callable[[], None]:
+def enter_namespace_of_all(ready: int, mapped: int) -> None:
     """Enter a namespace with all users of this one, in which no further one may be made."""
-
-    def enter() -> None:
-        assert ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWUSER) == 0
-        os.write(ready, b"1")
-        assert os.read(mapped, 1) == b"1"
-        Path("/proc/sys/user/max_user_namespaces").write_text("0")
-
-    return enter
+    assert ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWUSER) == 0
+    os.write(ready, b"1")
+    assert os.read(mapped, 1) == b"1"
+    Path("/proc/sys/user/max_user_namespaces").write_text("0")
 
 
 @AS_ROOT
@@ -159,11 +166,13 @@ def test_a_home_that_others_cannot_enter_where_namespaces_are_not_allowed() -> N
     child = os.fork()
     if child == 0:
         try:
-            without_user_namespaces(ready, mapped)()
+            enter_namespace_of_all(ready, waiting)
             output = os.open(home / "said", os.O_WRONLY | os.O_CREAT)
             os.dup2(output, 1)
             os.dup2(output, 2)
             os.execv(words[0], words)
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(99)
     assert os.read(reading, 1) == b"1"

@@ -3,18 +3,15 @@
 import json
 import os
 import pty
-import signal
 import socket
 import subprocess
 import threading
-import time
 from pathlib import Path
 
 import httpx2
 import psycopg
 import pytest
 
-from grnry.household.folder import start_of
 from tests.conftest import wait_for
 from tests.running import COMMAND, Granary, every_process
 

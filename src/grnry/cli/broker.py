@@ -16,7 +16,9 @@ app = typer.Typer(help="Run the embedded log alone; check and list the files of 
 
 DEFAULT = Path(".grnry/log")
 
-LogFolder = Annotated[Path, typer.Option("--data", help="Folder of the log.", metavar="DIR")]
+LogFolder = Annotated[
+    Path, typer.Option("--data", help="Folder of the log.", metavar="DIR", readable=False)
+]
 
 
 @app.callback(invoke_without_command=True)

@@ -15,7 +15,11 @@ P = ParamSpec("P")
 
 Data = Annotated[
     Path | None,
-    typer.Option(help="The data folder of `grnry up` (GRNRY_DATA, else ./.grnry).", metavar="DIR"),
+    typer.Option(
+        help="The data folder of `grnry up` (GRNRY_DATA, else ./.grnry).",
+        metavar="DIR",
+        readable=False,  # what is wrong with a folder is said in one place
+    ),
 ]
 Project = Annotated[str, typer.Option(help="The project.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
