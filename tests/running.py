@@ -26,7 +26,7 @@ class Granary:
         self.data = data
         self.environment = {**os.environ, **settings}
         self.process: subprocess.Popen[str]
-        self.said: dict[str, str] = {}
+        self.said: dict[str, Any] = {}
         self.password = ""
 
     def _avoid_known_ports(self) -> None:

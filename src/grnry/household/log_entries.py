@@ -90,8 +90,8 @@ def entries_of(process: str, data: bytes, after: str = "") -> list[Entry]:
 
 
 def time_of(line: str) -> str:
-    if (found := _as_json(line)) is not None:
-        return str(found.get("timestamp", ""))
+    if line.startswith("{"):
+        return str((_as_json(line) or {}).get("timestamp", ""))
     return f"{line[:10]}T{line[11:23]}Z"
 
 
