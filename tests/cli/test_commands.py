@@ -3,27 +3,26 @@
 import json
 import os
 import subprocess
-import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
 
+from grnry.cli.main import app
 from tests.running import COMMAND, Granary
 
-COMMANDS = [
-    "",
-    "up",
-    "stop",
-    "status",
-    "send",
-    "sql",
-    "api",
-    "broker",
-    "reconciler",
-    "run",
-    *(f"event-type {word}".strip() for word in ("", "create", "list", "show", "delete")),
-    *(f"persister {word}".strip() for word in ("", "start", "stop", "state", "show")),
-]
+HELP_SECONDS = 0.4
+
+
+def every_command(command: Any, name: str = "") -> Iterator[str]:
+    yield name.strip()
+    for word, below in getattr(command, "commands", {}).items():
+        yield from every_command(below, f"{name} {word}")
+
+
+COMMANDS = [*every_command(get_command(app))]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -132,10 +131,15 @@ def test_what_lies_in_the_working_directory_is_not_imported(
     assert json.loads(done.stdout)["api"] == granary.said["api"]
 
 
-def test_help_comes_soon() -> None:
-    def once() -> float:
-        began = time.monotonic()
-        subprocess.run([*COMMAND, "--help"], capture_output=True, check=True)
-        return time.monotonic() - began
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_comes_soon(command: str) -> None:
+    """In time of the CPU, as others may want it as well; the best of some calls."""
 
-    assert min(once() for _ in range(5)) < 0.4
+    def once() -> float:
+        before = os.times()
+        subprocess.run([*COMMAND, *command.split(), "--help"], capture_output=True, check=True)
+        after = os.times()
+        spent = after.children_user - before.children_user
+        return spent + after.children_system - before.children_system
+
+    assert any(once() < HELP_SECONDS for _ in range(8))

@@ -24,7 +24,7 @@ BAD, WARNING = 31, 33
 @command
 def logs(
     process: Annotated[
-        str, typer.Argument(help="Of this process only, such as `api` or `persister-calls`.")
+        str, typer.Argument(help="Of this process or worker only, such as `api`.")
     ] = "",
     follow: Annotated[
         bool, typer.Option("-f", "--follow", help="Go on with what is added, until Ctrl-C.")

@@ -47,6 +47,7 @@ checkpoint_completion_target = 0.9
 wal_compression = off
 fsync = on
 synchronous_commit = on
+recovery_init_sync_method = syncfs
 io_method = sync
 jit = off
 password_encryption = scram-sha-256

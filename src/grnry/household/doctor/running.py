@@ -38,7 +38,8 @@ def look(folder: DataFolder, running: Running | None) -> Iterator[Finding]:
 def _process(process: Process) -> Finding:
     said = f"process {process.pid or '-'}, {process.state}"
     if process.restarts:
-        said += f", started again {process.restarts} times"
+        times = "once" if process.restarts == 1 else f"{process.restarts} times"
+        said += f", started again {times}"
     look_there = f"Look at `grnry logs {process.name}`."
     if not process.ready:
         return part.problem(process.name, said, look_there)
