@@ -83,7 +83,7 @@ def test_both_are_used_and_the_rest_is_healed(
 def test_the_database_alone_needs_one_address(
     stopped: Granary, database_url: str, postgres: Postgres
 ) -> None:
-    """The workers' password is one of the data folder."""
+    """The workers' password is one of the data folder: here that of a server others use as well."""
     stopped.start()
     stopped.stop()
     file = stopped.data / "secrets.json"
@@ -99,6 +99,7 @@ def test_the_database_alone_needs_one_address(
     granary.stop()
     # Without the address, the embedded one is there as it was.
     del granary.environment["GRNRY_DATABASE_URL"]
+    file.write_text(json.dumps(known))
     assert "outside" not in granary.start().said
     assert json.loads(granary.do("event-type", "list", "--json")) == []
     assert "1" in granary.do("sql", "select 1")

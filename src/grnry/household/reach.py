@@ -20,6 +20,7 @@ from grnry.log.admin import Admin
 from grnry.settings import Settings
 
 LOG_SECONDS = 3.0
+NOT_YET = ("authentication failed", "not permitted to log in", "role ")
 
 
 def ask(settings: Settings) -> Answered:
@@ -29,7 +30,7 @@ def ask(settings: Settings) -> Answered:
         return Answered()
     facts = ask_database("GRNRY_DATABASE_URL", settings.database_url)
     if settings.worker_database_url:
-        ask_database("GRNRY_WORKER_DATABASE_URL", settings.worker_database_url)
+        ask_as_worker(settings.worker_database_url)
     is_new = facts.applied == 0
     return Answered(admin_is_claimed=not is_new and is_admin_claimed(settings.database_url))
 
@@ -59,6 +60,18 @@ def ask_database(name: str, url: str) -> inspection.Facts:
             f"{inspection.OLDEST_SERVER} or newer."
         )
     return facts
+
+
+def ask_as_worker(url: str) -> None:
+    """A server that does not know the role yet is no obstacle: the API makes it at its start."""
+    try:
+        inspection.look_at(url, [])
+    except inspection.NotReached as error:
+        if not any(words in error.message for words in NOT_YET):
+            raise StartError(
+                f"The database of GRNRY_WORKER_DATABASE_URL does not answer: {error.message}. "
+                "Correct the address, or unset it: then workers log in where the platform does."
+            ) from error
 
 
 def is_admin_claimed(url: str) -> bool:
