@@ -25,7 +25,7 @@ from typing import Any
 import psycopg
 import uvloop
 
-from benchmarks.household import cpu_seconds
+from grnry.household.usage import cpu_seconds
 from tests.conftest import free_port, wait_for
 from tests.event_types.calling import Caller, draft
 from tests.running import Granary

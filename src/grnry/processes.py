@@ -7,13 +7,16 @@ import argparse
 import gc
 import logging
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from grnry.errors import CANNOT_START, StartError
 from grnry.logs import set_up_logging
-from grnry.settings import Settings
+from grnry.settings import PREFIX, Settings
 
 logger = logging.getLogger("grnry.processes")
 
@@ -23,19 +26,45 @@ def run_api(settings: Settings, host: str, port: int, fd: int | None) -> int:
     import socket
 
     from grnry.control_plane import ControlPlane
+    from grnry.http.listening import listen
     from grnry.http.server import serve
 
-    listener = None
-    if fd is not None:
-        listener = socket.socket(fileno=fd)
-        host, port = listener.getsockname()[:2]
+    need(settings, "database_url", "kafka_bootstrap")
+    listener = listen(host, port) if fd is None else socket.socket(fileno=fd)
+    host, port = listener.getsockname()[:2]
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    plane = ControlPlane(settings, address)
+    plane = ControlPlane(with_places(settings), address)
     plane.prepare()
     app = plane.app()
     gc.collect()
     gc.freeze()
-    return serve(app, settings, host, port, listener)
+    # The server sends itself the signal once more when it has shut down; that is no end by it.
+    for sig in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sig, lambda _number, _frame: None)
+    return serve(app, settings, listener)
+
+
+def need(settings: Settings, *names: str) -> None:
+    """Raise one sentence that names every setting which is missing."""
+    if missing := [PREFIX + name.upper() for name in names if not getattr(settings, name)]:
+        raise StartError(
+            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set. A process "
+            "that is started alone is told by the environment what it works on; `grnry up` starts "
+            "all of them and needs nothing."
+        )
+
+
+def with_places(settings: Settings) -> Settings:
+    """The credentials of projects are kept in the data folder unless another place is given."""
+    folder = settings.secrets_folder or str(Path(settings.data) / "secrets")
+    return msgspec.structs.replace(settings, secrets_folder=folder)
+
+
+def host_and_port(name: str, text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not port.isdecimal() or int(port) > 65535:
+        raise StartError(f"{name} must be HOST:PORT, such as 127.0.0.1:9092, but is '{text}'.")
+    return host.strip("[]"), int(port)
 
 
 def run_broker(given: argparse.Namespace) -> int:
@@ -46,8 +75,10 @@ def run_broker(given: argparse.Namespace) -> int:
         raise StartError(f"--fsync must be 'always' or 'interval' but is '{given.fsync}'.")
     if given.tls_key and not given.tls_certificate:
         raise StartError("--tls-key needs its certificate: give --tls-certificate as well.")
-    host, port = _address("--listen", given.listen, lowest=0)
-    advertised = _address("--advertise", given.advertise) if given.advertise else None
+    host, port = host_and_port("--listen", given.listen)
+    advertised = host_and_port("--advertise", given.advertise) if given.advertise else None
+    if given.metrics:
+        host_and_port("--metrics", given.metrics)
     settings = BrokerSettings(
         given.data,
         host or "127.0.0.1",
@@ -64,27 +95,26 @@ def run_broker(given: argparse.Namespace) -> int:
         raise StartError(str(error)) from error
 
 
-def _address(option: str, text: str, *, lowest: int = 1) -> tuple[str, int]:
-    """Host and port; an IPv6 address may stand in brackets."""
-    host, _, port = text.rpartition(":")
-    if not (port.isascii() and port.isdigit()) or not lowest <= int(port) <= 65535:
-        raise StartError(f"{option} is HOST:PORT, such as 127.0.0.1:9092, but is '{text}'.")
-    return host.removeprefix("[").removesuffix("]"), int(port)
-
-
-def run_reconciler(settings: Settings, health: Path | None) -> int:
+def run_reconciler(settings: Settings, health: str) -> int:
     """Keep what is deployed as it is wanted until a signal ends it."""
     from grnry import workers
     from grnry.deployments.process import run_reconciler as run
+    from grnry.deployments.worker import health_address
 
+    need(settings, "database_url", "kafka_bootstrap")
+    if health and "/" not in health:
+        host_and_port("--health", health)
     logs = Path(settings.data) / "logs" / "deployments"
-    return run(settings.database_url, workers.run, logs, health)
+    return run(settings.database_url, workers.run, logs, health_address(health) if health else None)
 
 
-def run_worker(command: Sequence[str]) -> int:
+def run_worker(settings: Settings, command: Sequence[str]) -> int:
     """Run one worker in this process."""
     from grnry import workers
 
+    need(settings, "kafka_bootstrap")
+    if not settings.worker_database_url:
+        need(settings, "database_url")
     return workers.run(command, os.environ)
 
 
@@ -106,7 +136,7 @@ def parser() -> argparse.ArgumentParser:
     broker.add_argument("--users", type=Path)
     broker.add_argument("--insecure", action="store_true")
     reconciler = kinds.add_parser("reconciler")
-    reconciler.add_argument("--health", type=Path)
+    reconciler.add_argument("--health", default="")
     run = kinds.add_parser("run")
     run.add_argument("command", nargs="+")
     return top
@@ -123,7 +153,7 @@ def start(arguments: argparse.Namespace) -> int:
         case "reconciler":
             return run_reconciler(settings, arguments.health)
         case _:
-            return run_worker(arguments.command)
+            return run_worker(settings, arguments.command)
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -51,6 +51,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     kafka_key: str = ""
     """The file with its private key (PEM)."""
 
+    min_free_mb: Annotated[int, Meta(ge=0)] = 512
+    """How much disk has to be free where the data folder lies, for `grnry up` to start."""
+
+    log_files_mb: Annotated[int, Meta(ge=16)] = 256
+    """How large the log files of `grnry up` may become, all together."""
+
     public_url: str = ""
     """The address users reach the API at; links start with it. Else the request's own."""
 

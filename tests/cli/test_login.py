@@ -32,7 +32,7 @@ def line(tmp_path: Path) -> CommandLine:
 
 @pytest.fixture
 def url(granary: Granary) -> str:
-    return granary.said["api"]
+    return str(granary.said["api"])
 
 
 @pytest.fixture

@@ -355,7 +355,7 @@ def test_keycloak_may_have_its_paths_below_auth(setting: Setting) -> None:
     setting.keycloak.stop()
     setting.keycloak.start("/auth")
     setting.granary.stop()
-    setting.granary.settings["GRNRY_OIDC_ISSUER"] = setting.realm
+    setting.granary.environment["GRNRY_OIDC_ISSUER"] = setting.realm
     setting.granary.start()
     assert "/auth/realms/granary" in setting.realm
     assert setting.status(setting.ada()) == 200

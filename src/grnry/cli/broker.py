@@ -16,7 +16,9 @@ app = typer.Typer(help="Run the embedded log alone; check and list the files of 
 
 DEFAULT = Path(".grnry/log")
 
-LogFolder = Annotated[Path, typer.Option("--data", help="Folder of the log.", metavar="DIR")]
+LogFolder = Annotated[
+    Path, typer.Option("--data", help="Folder of the log.", metavar="DIR", readable=False)
+]
 
 
 @app.callback(invoke_without_command=True)
@@ -72,6 +74,8 @@ def run(
 
     For others: grnry broker --data log --listen 0.0.0.0:9093 --advertise log.example.org:9093
     --tls-certificate cert.pem --tls-key key.pem --users users
+
+    It needs no settings but its options. GRNRY_LOG_LEVEL and GRNRY_LOG_JSON are for its log lines.
     """
     if context.invoked_subcommand is None:
         from grnry.processes import main

@@ -8,12 +8,15 @@ from grnry import __version__
 from grnry.cli import (
     broker,
     clients,
+    doctor,
     event_types,
     events,
     groups,
+    household,
     identity,
     keys,
     login,
+    logs,
     persisters,
     processes,
     projects,
@@ -49,9 +52,11 @@ def main(
     pass
 
 
-app.command(rich_help_panel=START)(processes.up)
-app.command(rich_help_panel=START)(processes.status)
-app.command(rich_help_panel=START)(processes.stop)
+app.command(rich_help_panel=START)(household.up)
+app.command(rich_help_panel=START)(household.status)
+app.command(rich_help_panel=START)(logs.logs)
+app.command(rich_help_panel=START)(doctor.doctor)
+app.command(rich_help_panel=START)(household.stop)
 app.add_typer(event_types.app, name="event-type", rich_help_panel=DATA)
 app.add_typer(persisters.app, name="persister", rich_help_panel=DATA)
 app.command(rich_help_panel=DATA)(events.send)

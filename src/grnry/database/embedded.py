@@ -47,6 +47,7 @@ checkpoint_completion_target = 0.9
 wal_compression = off
 fsync = on
 synchronous_commit = on
+recovery_init_sync_method = syncfs
 io_method = sync
 jit = off
 password_encryption = scram-sha-256
@@ -176,6 +177,12 @@ class EmbeddedPostgres:
     def command(self) -> list[str]:
         """The server; it shuts down by itself, fast and clean, when its parent dies."""
         return _unprivileged("postgres", signal.SIGINT, "-D", str(self.cluster))
+
+    def wake(self) -> None:
+        """Let go on what was stopped by a signal, so that it hears what it is told."""
+        for pid in _processes_in(self.cluster):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
 
     def clear(self) -> None:
         """End what a server that was killed has left, as no other could start beside it.

@@ -51,7 +51,7 @@ class Reconciler:
         if self._connection is None or self._connection.closed:
             self._connection = connect(self._url, "grnry-reconciler")
             self.is_leader = False
-        if not self.is_leader:
+        if not self.is_leader and self._is_made():
             self.is_leader = self._lead(self._connection)
             if self.is_leader:
                 self._connection.execute(self._queries.listen)
@@ -66,6 +66,12 @@ class Reconciler:
         with connection.transaction():
             connection.execute(self._queries.lock_leader)
             return connection.execute(self._queries.lead).fetchone() is not None
+
+    def _is_made(self) -> bool:
+        """Whether the API has made the schema; until then there is nothing to look at."""
+        assert self._connection is not None
+        row = self._connection.execute(self._queries.is_made).fetchone()
+        return bool(row and row["is_made"])
 
     def disconnect(self) -> None:
         """After an error: what runs goes on running; what is wanted is read again."""

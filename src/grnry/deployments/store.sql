@@ -75,5 +75,8 @@ where leader.name = 'reconciler' and ours.pid = pg_backend_pid()
   )
 returning true as is_ours;
 
+-- name: is_made
+select to_regclass('grnry.leaders') is not null as is_made;
+
 -- name: listen
 listen grnry_deployments;

@@ -13,7 +13,7 @@ from grnry.http.connection import Connection
 from grnry.http.limits import Limits
 from grnry.settings import Settings
 
-STOP_SECONDS = 10
+STOP_SECONDS = 4
 # Files that the process needs beside its connections.
 OTHER_FILES = 256
 
@@ -40,13 +40,11 @@ def make_server(app: FastAPI, settings: Settings, **others: Any) -> uvicorn.Serv
     return server
 
 
-def serve(
-    app: FastAPI, settings: Settings, host: str, port: int, listener: socket.socket | None
-) -> int:
+def serve(app: FastAPI, settings: Settings, listener: socket.socket) -> int:
     """Serve until a signal ends it; the exit code."""
     allow_files(settings.max_connections + OTHER_FILES)
-    server = make_server(app, settings, host=host, port=port)
-    server.run(sockets=[listener] if listener else None)
+    server = make_server(app, settings)
+    server.run(sockets=[listener])
     return 0 if server.started else 1
 
 

@@ -92,7 +92,7 @@ def certificates(folder: Path) -> Certificates:
 
 
 @pytest.fixture(scope="session", params=["embedded", "kafka"])
-def server(
+def log_server(
     request: pytest.FixtureRequest, folder: Path, certificates: Certificates
 ) -> Iterator[Server]:
     made: Server
@@ -108,8 +108,8 @@ def server(
 
 
 @pytest.fixture
-def cluster(server: Server) -> Cluster:
-    return server.plain
+def cluster(log_server: Server) -> Cluster:
+    return log_server.plain
 
 
 @pytest.fixture

@@ -119,10 +119,10 @@ def test_an_offset_behind_the_end_is_told(
 
 
 def test_the_first_event_does_not_wait_for_a_fetch_that_is_under_way(
-    server: Server, topic: Callable[..., str], send: Send, reader: MakeReader
+    log_server: Server, topic: Callable[..., str], send: Send, reader: MakeReader
 ) -> None:
     """Partitions that miss the first fetch would wait until it ends, which takes seconds."""
-    if server.name != "embedded":
+    if log_server.name != "embedded":
         pytest.skip("Apache Kafka lets them wait, for as long as the client says")
     topic(32)
     send([Outgoing(None, b"x", partition=partition) for partition in (0, 30, 31)])
@@ -138,9 +138,9 @@ def test_the_first_event_does_not_wait_for_a_fetch_that_is_under_way(
 
 
 def test_an_aborted_transaction_is_never_read(
-    server: Server, cluster: Cluster, topic: Callable[..., str], send: Send, reader: MakeReader
+    log_server: Server, cluster: Cluster, topic: Callable[..., str], send: Send, reader: MakeReader
 ) -> None:
-    if server.name == "embedded":
+    if log_server.name == "embedded":
         pytest.skip("the embedded log has no transactions")
     made = topic()
     client = Client({**cluster.conf(), "transactional.id": made, "log_level": 0})
@@ -168,15 +168,15 @@ def test_an_aborted_transaction_is_never_read(
 
 
 def test_reading_goes_on_over_a_restart(
-    server: Server, topic: Callable[..., str], send: Send, reader: MakeReader
+    log_server: Server, topic: Callable[..., str], send: Send, reader: MakeReader
 ) -> None:
     topic()
     send(["a"])
     one = reader()
     wait_until(lambda: one.step().values == ["a"])
-    server.kill()
+    log_server.kill()
     wait_until(lambda: one.step().consumer.trouble)
-    server.start()
+    log_server.start()
     send(["b"])
     wait_until(lambda: one.step().values == ["a", "b"], 60)
     wait_until(lambda: not one.step().consumer.trouble, 60)

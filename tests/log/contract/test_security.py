@@ -14,8 +14,8 @@ from tests.log.contract.reading import Reader
 
 
 @pytest.fixture
-def safe(server: Server) -> Cluster:
-    return server.safe
+def safe(log_server: Server) -> Cluster:
+    return log_server.safe
 
 
 def test_everything_works_with_a_password_over_tls(safe: Cluster, name: str) -> None:

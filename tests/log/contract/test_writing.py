@@ -78,7 +78,7 @@ def test_each_record_that_is_not_written_has_its_reason(
 
 
 def test_a_killed_broker_loses_and_doubles_nothing(
-    server: Server, cluster: Cluster, topic: Callable[..., str], producer: Producer
+    log_server: Server, cluster: Cluster, topic: Callable[..., str], producer: Producer
 ) -> None:
     """An idempotent producer goes on over the restart: each record is there once, in order."""
     made = topic()
@@ -103,10 +103,10 @@ def test_a_killed_broker_loses_and_doubles_nothing(
         send_some()
     sending.start()
     wait_until(lambda: len(decided) > 20)
-    server.kill()
+    log_server.kill()
     is_killed.set()
     sending.join()
-    server.start()
+    log_server.start()
     send_some()
     wait_until(lambda: len(decided) * 50 == count, 60)
     assert [reason for outcome in decided for reason in outcome if reason] == []
