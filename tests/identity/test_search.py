@@ -11,7 +11,9 @@ import pytest
 
 from grnry.database import sql
 from grnry.database.pool import Database
+from grnry.database.queries import load
 from grnry.identity.users import Users, queries
+from grnry.projects import store as projects
 from tests.conftest import Postgres
 
 MANY = 100_000
@@ -23,6 +25,13 @@ select 'u' || i || '.' || substr(md5(i::text), 1, 6), initcap(substr(md5((i * 7)
   substr(md5((i * 3)::text), 1, 9) || '@example.com', ''
 from generate_series(1, 100000) as i
 """)
+_FILL_MEMBERS = sql.SQL("""
+insert into grnry.user_roles (user_id, client, role)
+select id, client, role
+from grnry.users, (values ('viewer'), ('producer')) as roles (role),
+  (values ('global', 1), ('small', 1000)) as clients (client, each)
+where hashtext(id::text) % each = 0
+""")
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +39,8 @@ def crowd(postgres: Postgres) -> Iterator[Database]:
     name = postgres.make_database()
     with psycopg.connect(postgres.url(name), autocommit=True) as connection:
         connection.execute(_FILL)
-        connection.execute("vacuum analyze grnry.users")
+        connection.execute(_FILL_MEMBERS)
+        connection.execute("vacuum analyze grnry.users, grnry.user_roles")
     database = Database(postgres.url(name)).open()
     yield database
     database.close()
@@ -48,15 +58,19 @@ def crowd_without_index(crowd: Database) -> Database:
 Plan = dict[str, Any]
 
 
-def reads_of(database: Database, search: str, offset: int = 0) -> list[Plan]:
-    """How the server got at rows of users, as it told when it had."""
-    values = {"pattern": sql.containing(search), "limit": 20, "offset": offset}
-    explained = sql.SQL("explain (analyze, format json) ")
-    query = explained + (queries.search if search else queries.page)
+def plan_of(database: Database, query: sql.SQL, **values: object) -> list[Plan]:
+    """What the server did where, as it told when it had."""
     with database.transaction() as transaction:
-        (row,) = transaction.rows(query, **values)
+        (row,) = transaction.rows(sql.SQL("explain (analyze, format json) ") + query, **values)
     (found,) = row["QUERY PLAN"]
-    return [node for node in nodes(found["Plan"]) if node.get("Relation Name") == "users"]
+    return [*nodes(found["Plan"])]
+
+
+def reads_of(database: Database, search: str, offset: int = 0) -> list[Plan]:
+    """How it got at rows of users."""
+    values = {"pattern": sql.containing(search), "limit": 20, "offset": offset}
+    plan = plan_of(database, queries.search if search else queries.page, **values)
+    return [node for node in plan if node.get("Relation Name") == "users"]
 
 
 def nodes(plan: Plan) -> Iterator[Plan]:
@@ -91,6 +105,19 @@ def test_the_index_leads_to_what_is_found(crowd: Database, search: str, offset: 
     assert first["Node Type"] == "Bitmap Heap Scan"
     assert rows_looked_at(first) <= 1.1 * total + 100
     assert sum(map(rows_looked_at, page)) <= 20
+
+
+@pytest.mark.parametrize(("project", "most"), [("global", 1_000), ("small", 2_000)])
+def test_the_first_page_of_members_is_found_by_indexes(
+    crowd: Database, project: str, most: int
+) -> None:
+    plan = plan_of(crowd, load("grnry.projects").members, project=project, limit=20, offset=0)
+    assert sum(rows_looked_at(node) for node in plan if "Relation Name" in node) <= most
+    with crowd.transaction() as transaction:
+        found = projects.members(transaction, project, 20, 0)
+    assert len(found) == 20
+    assert {member.roles for member in found} == {("producer", "viewer")}
+    assert found == sorted(found, key=lambda member: member.username)
 
 
 @pytest.mark.parametrize("search", ["", "example.com"])
