@@ -25,6 +25,7 @@ from typing import Any
 import psycopg
 import uvloop
 
+from benchmarks._http import lists
 from grnry.household.usage import cpu_seconds
 from tests.conftest import free_port, wait_for
 from tests.event_types.calling import Caller, draft
@@ -202,46 +203,27 @@ def running_bare(url: str) -> Iterator[Server]:
     process.join()
 
 
-# Lists -------------------------------------------------------------------------------------------
-
-FILL = """
-with made as (
-  insert into grnry.event_types
-    (name, project, type, display_name, replication, partition_count, retention_ms, topic_name,
-     phase, created_by, modified_by)
-  select 'filled-' || number, 'global', 'data_in',
-    'Filled number ' || number || ' ' || md5(number::text),
-    1, 1, 1000, 'none', 'ready', '{"name": "a", "email": "b"}', '{"name": "a", "email": "b"}'
-  from generate_series(1, %s) as number
-  returning name
-)
-insert into grnry.event_type_versions (name, version, eventstore_ttl, correlation_id_expression,
-  event_id_expression, timestamp_expression)
-select name, 1, 'P100Y', 'payload.a', 'payload.b', '#nowMillis()' from made
-"""
+def show_lists(
+    server: Server, caller: Caller, what: str, queries: list[tuple[str, str]], seconds: float
+) -> None:
+    print(f"\n{what}, one connection (limits of p99: first page 20 ms, all others 50 ms)")
+    for name, path in queries:
+        found = measure(server, request_of(path, caller.token()), 1, seconds)
+        print(f"  {name:52} {found}")
 
 
-def show_lists(server: Server, token: str, rows: int, seconds: float) -> None:
-    deepest = (rows // 20 - 1) * 20
-    print(
-        f"\nlists of {rows} event types, one connection "
-        "(limits of p99: first page 20 ms, all others 50 ms)"
-    )
-    for what, query in (
-        ("first page", ""),
-        ("second page of 250", "pagesize=250&offset=250"),
-        ("deepest page", f"offset={deepest}"),
-        ("count", "expand=totalCount"),
-        ("search that finds much", "search=filled"),
-        ("search that finds little", "search=d3d944"),
-        ("search that finds nothing", "search=qqq"),
-        ("search with a count", "search=c4ca&expand=totalCount"),
-        ("search that finds all, with a count", "search=number&expand=totalCount"),
-    ):
-        for prefix in ("/projects/global", ""):
-            path = f"{prefix}/event-types?{query}"
-            found = measure(server, request_of(path, token), 1, seconds)
-            print(f"  {what + (' of all projects' if not prefix else ''):52} {found}")
+def fill_and_show(
+    platform: "psycopg.Connection[Any]", server: Server, caller: Caller, rows: int, seconds: float
+) -> None:
+    platform.execute(lists.FILL_EVENT_TYPES, [rows])
+    platform.execute("vacuum analyze grnry.event_types, grnry.event_type_versions")
+    what = f"lists of {rows} event types"
+    show_lists(server, caller, what, lists.event_type_lists(rows), seconds)
+    platform.execute("delete from grnry.event_types where name like 'filled-%'")
+    platform.execute(lists.FILL_USERS, [rows])
+    platform.execute(lists.FILL_MEMBERS)
+    platform.execute("vacuum analyze grnry.users, grnry.user_roles")
+    show_lists(server, caller, f"lists of {rows} users", lists.user_lists(rows), seconds)
 
 
 def main(words: list[str]) -> None:
@@ -266,7 +248,7 @@ def url_of(connection: "psycopg.Connection[Any]") -> str:
 
 def show(granary: Granary, options: argparse.Namespace) -> None:
     caller = Caller(granary)
-    token = caller.http.headers["Authorization"].split()[1]
+    token = caller.token()
     server = Server(int(granary.said["api"].rpartition(":")[2]), granary.pid("api"))
     caller.post(f"/event-types/{NAME}", draft(NAME))
     path = f"/projects/global/event-types/{NAME}"
@@ -300,8 +282,5 @@ def show(granary: Granary, options: argparse.Namespace) -> None:
         run("POST of an event", request_of(f"{path}/events", token, event))
         run("without a token: 401", request_of(f"{path}/latest"))
         if options.rows:
-            platform.execute(FILL, [options.rows])
-            platform.execute("vacuum analyze grnry.event_types, grnry.event_type_versions")
-            show_lists(server, token, options.rows, min(seconds, 2))
-            platform.execute("delete from grnry.event_types where name like 'filled-%%'", [])
+            fill_and_show(platform, server, caller, options.rows, min(seconds, 2))
     caller.close()

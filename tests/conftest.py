@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 from psycopg import sql
 
 from grnry.database.embedded import PLATFORM_ROLE, WORKER_ROLE, EmbeddedPostgres
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
     from tests.servers import OutsideServer
 
 PASSWORD = "for-tests"
+
+# How long an example takes says what else the machine does.
+settings.register_profile(
+    "patient", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("patient")
 
 
 def free_port() -> int:

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+import httpx2
 import psycopg
 import pytest
 
@@ -24,13 +25,22 @@ CREATE = {"project-api/project_creator"}
 SEARCH = {"project-api/user_viewer"}
 MANAGE = {"project-api/user_manager"}
 ALL = {"everybody"}
+OPEN = {"everybody", "without a token"}
 
+REALM = "/auth/realms/{realm}"
 EVENT_TYPE = "event-types/{event_type_name}"
 PERSISTER = f"{EVENT_TYPE}/eventstores/pg/persister"
 
 EXPECTED: dict[str, set[str]] = {
-    "GET /health/live": ALL,
-    "GET /health/ready": ALL,
+    "GET /health/live": OPEN,
+    "GET /health/ready": OPEN,
+    "GET /docs": OPEN,
+    f"GET {REALM}/.well-known/openid-configuration": OPEN,
+    f"GET {REALM}/protocol/openid-connect/certs": OPEN,
+    f"POST {REALM}/protocol/openid-connect/token": OPEN,
+    f"POST {REALM}/protocol/openid-connect/revoke": OPEN,
+    f"POST {REALM}/protocol/openid-connect/logout": OPEN,
+    "GET /metrics": ALL,
     "GET /projects": ALL,
     "POST /projects": CREATE,
     "GET /projects/{project_name}": MEMBER,
@@ -90,7 +100,7 @@ class Holder:
     def may(self, operation: str, project: str) -> bool:
         """What is expected; a project that is not there is nobody's."""
         needed = EXPECTED[operation]
-        if needed == ALL:
+        if needed >= ALL:
             return True
         if f"{self.client}/{self.role}" in needed:
             return True
@@ -164,4 +174,20 @@ def test_an_anonymous_caller_gets_nowhere(caller: Caller) -> None:
         method, path = operation.split()
         place = re.sub(r"{\w+}", "nothing", path)
         status = caller.anonymous.request(method, place).status_code
-        assert (status == 401) != path.startswith("/health/"), operation
+        assert (status == 401) != (EXPECTED[operation] == OPEN), f"{operation}: {status}"
+
+
+def test_an_anonymous_caller_cannot_tell_what_exists(caller: Caller) -> None:
+    """Neither by the status nor by anything else of the answer."""
+    name = caller.make()
+    made = caller.anonymous.get(f"/event-types/{name}")
+    missing = caller.anonymous.get(f"/event-types/{'x' * len(name)}")
+    nowhere = caller.anonymous.patch(f"/nowhere/{name}?pagesize=x", content=b"{not json")
+
+    def told(answer: httpx2.Response) -> dict[str, Any]:
+        body: dict[str, Any] = answer.json()
+        varying = ("timestamp", "traceId", "details")
+        return {**answer.headers, **body} | dict.fromkeys((*varying, "date", "content-length"))
+
+    assert told(made) == told(missing) == told(nowhere)
+    assert made.status_code == 401

@@ -60,7 +60,7 @@ def test_metrics_need_a_token(caller: Caller) -> None:
 
 
 def test_no_token_and_no_password_is_in_any_log(caller: Caller) -> None:
-    token = caller.http.headers["Authorization"].split()[1]
+    token = caller.token()
     caller.anonymous.get("/event-types", params={"access_token": token})
     caller.anonymous.get("/event-types", headers={"Authentication": token + "x"})
     caller.anonymous.post(

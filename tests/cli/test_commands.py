@@ -55,7 +55,7 @@ def test_each_command_has_help_without_what_only_its_work_needs(command: str) ->
         (["sql", "select '\udcff'"], "not UTF-8"),
         (["sql", "copy (select 1) to stdout"], "COPY from or to a client needs psql"),
         (["sql", "select 1", "--project", "nope"], "no credentials of a project 'nope'"),
-        (["project", "show", "nope"], "Access forbidden due to missing roles."),
+        (["project", "show", "nope"], "missing roles. `grnry whoami` shows those you have."),
         (["project", "create", "pg"], "leads to the name 'pg', which is reserved"),
         (["project", "members", "add", "global", "nobody", "--role", "viewer"], "no user 'nobody'"),
         (["user", "show", "nobody"], "There is no user 'nobody'"),

@@ -5,6 +5,11 @@ import json
 from tests.running import Granary
 
 
+def test_columns_are_called_as_those_of_sql(granary: Granary) -> None:
+    head = granary.do("project", "list").splitlines()[0]
+    assert head.split() == ["NAME", "DISPLAY_NAME", "DESCRIPTION", "CREATED_AT"]
+
+
 def test_a_project_from_its_making_to_its_last_member(granary: Granary) -> None:
     made = json.loads(granary.do("project", "create", "By command", "--description", "a", "--json"))
     name = made["name"]

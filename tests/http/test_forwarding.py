@@ -41,6 +41,25 @@ Headers = dict[str, str]
              "X-Forwarded-Host": "a/b"},
             "198.51.100.1", "http://granary.test",
         ),
+        (
+            {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "data.example"},
+            "192.0.2.7", "https://data.example",
+        ),
+        (
+            {"X-Forwarded-For": "198.51.100.1", "X-Forwarded-Proto": "https",
+             "X-Forwarded-Host": "data.example", "X-Forwarded-Port": "8443",
+             "X-Forwarded-Prefix": "/granary/"},
+            "198.51.100.1", "https://data.example:8443/granary",
+        ),
+        (
+            {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "[2001:db8::1]",
+             "X-Forwarded-Port": "443", "X-Forwarded-Prefix": "//evil.example"},
+            "192.0.2.7", "https://[2001:db8::1]",
+        ),
+        (
+            {"X-Forwarded-Host": "data.example:1", "X-Forwarded-Port": "x"},
+            "192.0.2.7", "http://data.example:1",
+        ),
     ],
 )  # fmt: skip
 def test_trusted_proxies_are_believed_as_far_as_they_saw(

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,7 +12,6 @@ import pytest
 from grnry.errors import TooManyRequests
 from grnry.identity import logins
 from grnry.identity.logins import LoginQueue
-from grnry.identity.passwords import WAIT_SECONDS
 from tests.event_types.calling import TOKEN, Caller
 from tests.running import Granary, seconds
 
@@ -31,29 +31,32 @@ def test_two_hundred_logins_at_once_leave_memory_and_threads_to_others(
     form = {"grant_type": "password", "client_id": "grnry"}
     form |= {"username": granary.said["user"], "password": granary.password}
     gate = threading.Barrier(FLOOD + 1, timeout=60)
+    limits = httpx2.Limits(max_connections=FLOOD)
+    client = httpx2.Client(base_url=granary.said["api"], timeout=60, trust_env=False, limits=limits)
 
     def log_in() -> httpx2.Response:
-        with httpx2.Client(base_url=granary.said["api"], timeout=60, trust_env=False) as client:
-            gate.wait()
-            return client.post(TOKEN, data=form)
+        gate.wait()
+        return client.post(TOKEN, data=form)
 
     caller.get("/event-types")
     pid = granary.pid("api")
     before = most_memory(pid)
     waited = []
-    with ThreadPoolExecutor(FLOOD) as threads:
+    with client, ThreadPoolExecutor(FLOOD) as threads:
         flood = [threads.submit(log_in) for _ in range(FLOOD)]
         gate.wait()
+        began = time.monotonic()
         while not all(each.done() for each in flood):
             waited.append(seconds(lambda: caller.get("/event-types")))
+        lasted = time.monotonic() - began
     answers = [each.result() for each in flood]
-    statuses = {answer.status_code for answer in answers}
-    assert statuses in ({200}, {200, 429})
+    assert {answer.status_code for answer in answers} in ({200}, {200, 429})
     assert all("retry-after" in answer.headers for answer in answers if answer.is_error)
     # Two comparisons at 19 MiB; with one in each of the 40 threads it would be 760.
-    assert most_memory(pid) - before < 120
-    assert len(waited) > 1, "others were answered while the flood lasted"
-    assert max(waited) < WAIT_SECONDS
+    assert most_memory(pid) - before < 300
+    # In line behind the logins, as all threads would be taken, one would wait for all of them.
+    assert len(waited) > 3, "others were answered while the flood lasted"
+    assert max(waited) < lasted / 2
 
 
 def test_who_waits_too_long_is_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,7 +89,7 @@ REFUSED = {
     "expired": sign(claims(exp=NOW - 31)),
     "never expires": sign(claims(exp=None)),
     "expiry no number": sign(claims(exp="tomorrow")),
-    "not yet": sign(claims(nbf=NOW + 600)),
+    "not yet": sign(claims(nbf=NOW + 80_000)),
     "refresh token": sign(claims(typ="Refresh")),
     "id token": sign(claims(typ="ID")),
 }

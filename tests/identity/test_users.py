@@ -140,30 +140,6 @@ def test_a_deleted_user_is_gone(admin: Person, people: People) -> None:
     assert ada.ask(grant_type="refresh_token", refresh_token=ada.refresh_token).is_error
 
 
-def test_somebody_can_always_manage_users(admin: Person, people: People) -> None:
-    path = f"/identity/users/{admin.id}"
-    for refused in (
-        admin.put(path, {"enabled": False}, 412),
-        admin.delete(path, 412),
-        admin.delete(f"{path}/roles/project-api/user_manager", 412),
-    ):
-        assert "nobody else could manage users" in refused["message"]
-    other = people.make({"project-api": ["user_manager"]})
-    in_use = other.delete(path, 412)
-    assert "grnry-cli acts as them" in in_use["message"]
-    own = f"/identity/users/{other.id}/roles/project-api/user_manager"
-    statuses = people.at_once(
-        lambda each: admin.call("DELETE", each), [own, f"{path}/roles/project-api/user_manager"]
-    )
-    assert sorted(statuses) == [204, 412]
-    for person in (admin, other):  # by whoever is the manager still, with a token that says so
-        assert person.call(
-            "PUT", f"{path}/roles/project-api/user_manager", headers=None
-        ).status_code in (204, 403)
-    admin.log_in()
-    assert "user_manager" in admin.get(path)["roles"]["project-api"]
-
-
 def test_a_service_account_is_no_person(admin: Person, caller: Caller) -> None:
     caller.granary.do("client", "create", "robot", "--role", "global:producer")
     with caller.granary.platform() as database:

@@ -177,6 +177,9 @@ class Api:
             body = answer.json()
         except ValueError:
             return f"The API answered {answer.status_code}."
-        traced = answer.status_code >= 500 and "traceId" in body
-        trace = f" (trace {body['traceId']})" if traced else ""
-        return str(body.get("message") or body) + trace
+        if not isinstance(body, dict) or not body.get("message"):
+            return f"The API answered {answer.status_code}: {body}"
+        if answer.status_code == 403:
+            return f"{body['message']} `grnry whoami` shows those you have."
+        trace = f" (trace {body.get('traceId')})" if answer.status_code >= 500 else ""
+        return f"{body['message']}{trace}"

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -25,13 +26,18 @@ def print_json_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> No
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Columns as wide as their widest cell, no frames, so that it can be cut and searched."""
     cells = [[_cell(value) for value in row] for row in rows]
+    heads = [head_of(column) for column in columns]
     widths = [
-        max([len(column), *(len(row[index]) for row in cells)])
-        for index, column in enumerate(columns)
+        max([len(head), *(len(row[index]) for row in cells)]) for index, head in enumerate(heads)
     ]
-    for row in [[column.upper() for column in columns], *cells]:
+    for row in [heads, *cells]:
         padded = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
         print("  ".join(padded).rstrip())
+
+
+def head_of(column: str) -> str:
+    """`createdAt` is `CREATED_AT`, as a column of SQL would be."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", column).upper()
 
 
 def print_fields(fields: Mapping[str, Any]) -> None:

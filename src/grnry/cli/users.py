@@ -167,7 +167,8 @@ def revoke(username: Username, client: Client, role: Role, data: Data = None) ->
 
     api = Api(Place.of(data))
     api.delete(_role_path(api, username, client, role))
-    print(f"User '{username}' has not the role '{role}' of '{client}', from their next token on.")
+    lost = f"the role '{role}' of '{client}'"
+    print(f"User '{username}' no longer has {lost}, from their next token on.")
 
 
 def _path(api: Any, username: str) -> str:

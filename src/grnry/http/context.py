@@ -21,7 +21,8 @@ LONGEST_PATH = 8192
 
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(?:-.*)?")
 _B3_SINGLE = re.compile(r"([0-9a-f]{16}(?:[0-9a-f]{16})?)-[0-9a-f]{16}(?:-.*)?")
-_B3_TRACE = re.compile(r"[0-9a-f]{16}(?:[0-9a-f]{16})?")
+# 16 or 32 digits are the rule; tracers that leave leading zeros away are understood as well.
+_B3_TRACE = re.compile(r"[0-9a-f]{1,32}")
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,200}")
 
 

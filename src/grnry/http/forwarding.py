@@ -14,8 +14,13 @@ from grnry.errors import StartError
 
 Network = IPv4Network | IPv6Network
 
-_HOST = re.compile(r"[A-Za-z0-9.-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
+_HOST = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](?::[0-9]{1,5})?")
 _PORT = re.compile(r"^(\[[^\]]+\]|[^:]+):\d+$")
+_PREFIX = re.compile(r"(?:/[\w.~%-]+)+/?", re.ASCII)
+_DEFAULT_PORTS = {"http": "80", "https": "443"}
+
+PATH_PREFIX = "grnry.path_prefix"
+"""In the scope: what a proxy has taken off the path, for links to begin with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,16 @@ class Hop:
     address: str = ""
     scheme: str = ""
     host: str = ""
+    port: str = ""
+    prefix: str = ""
+
+    @property
+    def authority(self) -> str:
+        """The host by which the caller knows us, with its port where that has to be said."""
+        is_bare = self.host and not _PORT.match(self.host)
+        if is_bare and self.port.isdecimal() and self.port != _DEFAULT_PORTS.get(self.scheme):
+            return f"{self.host}:{self.port}"
+        return self.host
 
 
 def parse_networks(text: str) -> tuple[Network, ...]:
@@ -48,12 +63,15 @@ def hops_of(scope: Scope) -> list[Hop]:
     """From the caller's side to ours; `Forwarded` counts before the older headers."""
     if forwarded := _all(scope, b"forwarded"):
         return [_hop(element) for element in forwarded]
-    addresses = _all(scope, b"x-forwarded-for")
-    schemes = _aligned(_all(scope, b"x-forwarded-proto"), len(addresses))
-    hosts = _aligned(_all(scope, b"x-forwarded-host"), len(addresses))
+    names = (b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port",
+             b"x-forwarded-prefix")  # fmt: skip
+    addresses, *others = (_all(scope, name) for name in names)
+    # A proxy may keep the caller's address to itself, and say the rest.
+    addresses = addresses or [""] * any(others)
+    aligned = (_aligned(values, len(addresses)) for values in others)
     return [
-        Hop(_bare_address(address), scheme.lower(), host)
-        for address, scheme, host in zip(addresses, schemes, hosts, strict=True)
+        Hop(_bare_address(address), scheme.lower(), host, port, prefix)
+        for address, scheme, host, port, prefix in zip(addresses, *aligned, strict=True)
     ]
 
 
@@ -104,13 +122,20 @@ class Forwarding:
         await self._app(scope, receive, send)
 
     def _seen_from_outside(self, scope: Scope) -> Scope:
-        client, scheme, host = scope["client"], scope["scheme"], ""
+        client, scheme, host, prefix = scope["client"], scope["scheme"], "", ""
         for hop in believed(client[0], hops_of(scope), self._networks):
-            client = (hop.address or client[0], 0)
-            scheme = hop.scheme if hop.scheme in {"http", "https"} else scheme
-            host = hop.host if _HOST.fullmatch(hop.host) else host
+            client = (hop.address, 0) if hop.address else client
+            scheme = hop.scheme if hop.scheme in _DEFAULT_PORTS else scheme
+            host = hop.authority if _HOST.fullmatch(hop.authority) else host
+            prefix = hop.prefix if _PREFIX.fullmatch(hop.prefix) else prefix
         headers = scope["headers"]
         if host:
             others = [pair for pair in headers if pair[0] != b"host"]
             headers = [(b"host", host.encode("ascii")), *others]
-        return {**scope, "client": client, "scheme": scheme, "headers": headers}
+        return {
+            **scope,
+            "client": client,
+            "scheme": scheme,
+            "headers": headers,
+            PATH_PREFIX: prefix.rstrip("/"),
+        }

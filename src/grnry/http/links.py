@@ -8,6 +8,7 @@ from starlette.datastructures import URL
 from starlette.requests import HTTPConnection
 
 from grnry.http.context import context_of
+from grnry.http.forwarding import PATH_PREFIX
 
 Query = Iterable[tuple[str, str]]
 
@@ -22,7 +23,7 @@ class Links:
         if self.public_url:
             return self.public_url.rstrip("/")
         url = URL(scope=request.scope)
-        return f"{url.scheme}://{url.netloc}"
+        return f"{url.scheme}://{url.netloc}{request.scope.get(PATH_PREFIX, '')}"
 
     def to(self, request: HTTPConnection, path: str, query: Query = ()) -> str:
         """A link to a path that is percent-encoded already where it needs to be."""

@@ -45,9 +45,10 @@ class Members:
             raise BadInput.of("roles", "must not be empty")
         self._check_roles(project, roles)
         with self._database.transaction() as transaction:
-            if _locked(transaction, project, user_id).roles:
+            known = _locked(transaction, project, user_id)
+            if known.roles:
                 raise AlreadyExists(
-                    f"User with ID '{user_id}' is a member of project '{project}' already."
+                    f"User '{known.username}' is a member of project '{project}' already."
                 )
             return _give(transaction, project, user_id, roles)
 

@@ -47,16 +47,21 @@ limit %(limit)s offset %(offset)s;
 select count(*) from grnry.projects where name = any(%(names)s);
 
 -- name: members
-select id::text, username, users.name, email, roles
+-- Who is on the page first, by index; what else is told, of them alone.
+select users.id::text, username, name, email,
+  array(
+    select role from grnry.user_roles
+    where user_id = users.id and client = %(project)s order by role
+  ) as roles
 from (
-  select user_id, array_agg(role order by role) as roles
-  from grnry.user_roles
-  where client = %(project)s
-  group by user_id
-) as given
-join grnry.users on users.id = user_id
-order by lower(username)
-limit %(limit)s offset %(offset)s;
+  select id, lower(username) as key from grnry.users
+  where exists (
+    select from grnry.user_roles where user_id = users.id and client = %(project)s
+  )
+  order by key limit %(limit)s offset %(offset)s
+) as page
+join grnry.users using (id)
+order by key;
 
 -- name: count_members
 select count(distinct user_id) from grnry.user_roles where client = %(project)s;
