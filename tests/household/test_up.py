@@ -13,7 +13,6 @@ import psycopg
 import pytest
 
 from tests.conftest import wait_for
-from tests.log.broker.running import RunningBroker
 from tests.running import COMMAND, Granary, every_process
 
 
@@ -132,17 +131,3 @@ def test_a_pid_file_that_names_another_process_is_no_obstacle(stopped: Granary) 
     (cluster / "postmaster.pid").write_text(stale)
     stopped.start()
     assert stopped.processes()["postgres"]["restarts"] == 0
-
-
-def test_brokers_that_the_environment_names_take_the_place_of_the_log(
-    stopped: Granary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with RunningBroker(tmp_path / "other") as other:
-        monkeypatch.setenv("GRNRY_KAFKA_BOOTSTRAP", other.address)
-        stopped.start()
-        assert stopped.said["kafka"] == other.address
-        assert set(stopped.processes()) == {"postgres", "api", "reconciler"}
-        stopped.do("event-type", "create", "calls", "--correlation-id", "payload.user")
-        assert "grnry_data_in_calls" in other.admin.list_topics(timeout=10).topics
-        assert "grnry_data_in_calls" in stopped.do("topic", "list")
-        assert stopped.stop() == 0
