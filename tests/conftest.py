@@ -1,6 +1,8 @@
 """Servers that tests share: started once per session, given out as fresh copies per test."""
 
+import contextlib
 import itertools
+import random
 import shutil
 import signal
 import socket
@@ -34,11 +36,23 @@ settings.register_profile(
 settings.load_profile("patient")
 
 
+_chance = random.SystemRandom()
+_given_out: set[int] = set()
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """One for a server that is started in a moment.
+
+    Not of those that the kernel gives to whoever asks for any, or connects to anything: one of them
+    may be somebody's before the server has it.
+    """
+    while True:
+        port = _chance.randrange(20_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            if port not in _given_out:
+                probe.bind(("127.0.0.1", port))
+                _given_out.add(port)
+                return port
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 20, what: str = "") -> None:

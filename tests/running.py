@@ -93,18 +93,21 @@ class Granary:
 
     def kill(self, name: str) -> None:
         """`kill -9` one of the processes, and wait until another is ready in its place."""
-        before = self.pid(name)
+        before = self.noted(name)["pid"]
         os.kill(before, signal.SIGKILL)
         wait_for(lambda: self._is_back(name, before), what=f"{name} is back")
 
     def _is_back(self, name: str, before: int) -> bool:
-        process = self.processes().get(name)
-        return process is not None and process["pid"] != before and bool(process["ready"])
+        process = self.noted(name)
+        return process["pid"] not in (0, before) and bool(process["ready"])
 
     def note(self) -> dict[str, Any]:
         """What the supervisor notes; read from its file, as asking the command line takes long."""
         found: dict[str, Any] = json.loads((self.data / "running.json").read_text())
         return found
+
+    def noted(self, name: str) -> dict[str, Any]:
+        return next(each for each in self.note()["processes"] if each["name"] == name)
 
     def states(self) -> dict[str, str]:
         return {process["name"]: process["state"] for process in self.note()["processes"]}

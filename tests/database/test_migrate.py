@@ -193,8 +193,10 @@ def test_two_files_of_one_number_are_refused(tmp_path: Path) -> None:
 
 def test_no_file_ends_its_transaction_or_needs_none() -> None:
     for migration in migrations():
+        # What `do` runs has a `begin` that is none of a transaction.
+        plain = re.sub(r"\$(\w*)\$.*?\$\1\$", "", migration.text, flags=re.DOTALL)
         assert not re.search(
             r"^\s*(begin|commit|rollback|vacuum)\b|\bconcurrently\b",
-            migration.text,
+            plain,
             re.IGNORECASE | re.MULTILINE,
         ), migration

@@ -5,7 +5,8 @@ import subprocess
 from pathlib import Path
 
 from grnry.log.cluster import Cluster
-from tests.log.broker.running import free_port, wait_until
+from tests.conftest import free_port
+from tests.log.broker.running import wait_until
 from tests.log.certificates import Certificates
 from tests.log.java import command, run
 

@@ -123,7 +123,7 @@ def test_a_killed_worker_is_told_and_runs_again(caller: Caller, running: str) ->
     reconciler = caller.granary.pid("reconciler")
     for pid in caller.granary.worker_pids(reconciler):
         os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: status(caller, running) != "RUNNING", 2, "its death is told")
+    wait_for(lambda: status(caller, running) != "RUNNING", what="its death is told")
     until(caller, running, "RUNNING")
 
 

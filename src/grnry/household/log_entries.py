@@ -17,9 +17,9 @@ _COMMON = re.compile(
     r"\[[^]]*\] \S+ : (?P<message>.*)",
     re.DOTALL,
 )
-# 2021-08-16 12:30:22.156 UTC [4711] LOG:  message
+# 2021-08-16 12:30:22.156 UTC [4711] LOG:  message, in GMT before its settings are read
 _POSTGRES = re.compile(
-    r"(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}) UTC \[\d+\] (?P<level>[A-Z]+\d?): +"
+    r"(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}) (?:UTC|GMT) \[\d+\] (?P<level>[A-Z]+\d?): +"
     r"(?P<message>.*)",
     re.DOTALL,
 )

@@ -17,6 +17,8 @@ from confluent_kafka import Consumer, KafkaError, Message, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from tests.conftest import free_port
+
 _PROGRAM = """
 import json, logging, sys
 from pathlib import Path
@@ -35,13 +37,6 @@ try:
 except BrokerStartError as error:
     sys.exit(f"BrokerStartError: {error}")
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def wait_until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:

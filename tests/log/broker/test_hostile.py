@@ -23,8 +23,9 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 )
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
+from tests.conftest import free_port
 from tests.log.broker.ledger import SECONDS, SEED, SPOTLESS, Deliveries, Load, Reader, judge
-from tests.log.broker.running import RunningBroker, free_port, wait_until
+from tests.log.broker.running import RunningBroker, wait_until
 from tests.log.broker.test_connections import (
     Raw,
     assert_well,

@@ -9,7 +9,8 @@ import pytest
 
 from grnry.log.broker import check
 from grnry.log.broker.server.metrics import _escaped
-from tests.log.broker.running import RunningBroker, free_port, wait_until
+from tests.conftest import free_port
+from tests.log.broker.running import RunningBroker, wait_until
 
 
 def _get(address: str, path: str) -> str:
