@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -39,7 +40,7 @@ except BrokerStartError as error:
 """
 
 
-def wait_until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
+def wait_until(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
     """What the condition gives as soon as that is true."""
     until = time.monotonic() + seconds
     while not (value := condition()):
@@ -55,7 +56,8 @@ class RunningBroker:
         self.settings = settings
         self._process: subprocess.Popen[bytes] | None = None
         # Not a pipe: who does not read it would hold the broker up, and so the test.
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed on exit)
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed with this object)
+        weakref.finalize(self, self._log.close)
         self._admin: AdminClient | None = None
 
     def __enter__(self) -> Self:
@@ -71,7 +73,6 @@ class RunningBroker:
         ended = None if self._process is None else self._process.poll()
         self.kill()
         logged = self.logged()
-        self._log.close()
         assert ended is None, f"the broker ended by itself ({ended}): {logged[-5000:]}"
 
     @property
@@ -113,7 +114,7 @@ class RunningBroker:
         """What a start that must fail says."""
         process = self.spawn()
         try:
-            process.wait(10)
+            process.wait(60)
         finally:
             process.kill()
             process.wait()

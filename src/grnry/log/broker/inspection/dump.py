@@ -1,5 +1,6 @@
 """A partition's batches, one after the other, as their headers tell."""
 
+import json
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -26,8 +27,21 @@ def dump(
     path = data / "topics" / topic
     if "/" in topic or not (path / "topic.json").exists():
         raise InspectionError(f"{data} has no topic {topic}.")
+    _check_number(path, partition)
     found = _all(held, folder.segments(path / str(partition)), from_offset)
     return islice(found, limit)
+
+
+def _check_number(topic: Path, partition: int) -> None:
+    """A partition that was never written has no folder, and no batches."""
+    if (topic / str(partition)).is_dir():
+        return
+    try:
+        count = int(json.loads((topic / "topic.json").read_bytes())["partitions"])
+    except (ValueError, KeyError, TypeError):
+        return
+    if not 0 <= partition < count:
+        raise InspectionError(f"{topic.name} has no partition {partition}, only 0 to {count - 1}.")
 
 
 def _all(

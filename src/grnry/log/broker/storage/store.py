@@ -22,7 +22,7 @@ from .topics import Topics
 _PRODUCER_IDS_AT_ONCE = 1000
 _SYNC_THREADS = 8
 _SYNC_AT_ONCE = 256
-_EPOCHS_SINCE = 1_735_689_600  # the begin of 2025, so that 31 bits last until 2093
+EPOCHS_SINCE = 1_735_689_600  # the begin of 2025, so that 31 bits last until 2093
 _WORTH_A_CHECKPOINT = 1024
 FORMAT = 1
 
@@ -43,7 +43,7 @@ def _epoch_after(last: int) -> int:
     The folder may be a copy from a backup, stopped cleanly, of a log that went on: nothing in it
     tells. The clock does.
     """
-    return max(last + 1, int(time.time()) - _EPOCHS_SINCE)
+    return max(last + 1, int(time.time()) - EPOCHS_SINCE)
 
 
 def now_ms() -> int:
