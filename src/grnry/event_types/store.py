@@ -1,14 +1,11 @@
-"""Event types in the database: rows, versions, and the view on the event store."""
+"""Event types in the database: rows and versions."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from grnry.database import sql
 from grnry.database.queries import Queries, load
 from grnry.database.transaction import Json, Transaction
 from grnry.event_types.model import Draft, EventType
-from grnry.event_types.names import view_of
-from grnry.projects.credentials import role_of
 
 
 def add(
@@ -16,9 +13,9 @@ def add(
     name: str,
     project: str,
     draft: Draft,
-    topic: str,
     author: Mapping[str, str],
 ) -> None:
+    """Write the intent of a new one, with its first version."""
     transaction.run(
         _queries().add,
         name=name,
@@ -29,18 +26,46 @@ def add(
         replication=draft.replication,
         partition_count=draft.partition_count,
         retention_ms=draft.retention_ms,
-        topic_name=topic,
+        topic_name=draft.kind.topic_of(name),
         author=Json(dict(author)),
     )
+    add_version(transaction, name, 1, draft)
+
+
+def add_version(transaction: Transaction, name: str, version: int, draft: Draft) -> None:
     transaction.run(
         _queries().add_version,
         name=name,
+        version=version,
         consumer=draft.consumer,
         eventstore_ttl=draft.eventstore_ttl,
         correlation_id_expression=draft.correlation_id_expression,
         event_id_expression=draft.event_id_expression,
         timestamp_expression=draft.timestamp_expression,
         deletion_expression=draft.deletion_expression,
+        schema_document=draft.schema and draft.schema.text,
+        schema_subject=draft.schema and draft.schema.subject,
+        source=_json(draft.source),
+        physical_locations=_json(draft.physical_locations),
+    )
+
+
+def lock(transaction: Transaction, name: str, project: str) -> bool:
+    """Hold it for a change; false where it is not there."""
+    return transaction.row(_queries().lock, name=name, project=project) is not None
+
+
+def change(
+    transaction: Transaction, name: str, version: int, draft: Draft, author: Mapping[str, str]
+) -> None:
+    """Keep what all versions share, and which is the latest."""
+    transaction.run(
+        _queries().change,
+        name=name,
+        version=version,
+        display_name=draft.display_name,
+        description=draft.description,
+        author=Json(dict(author)),
     )
 
 
@@ -96,37 +121,14 @@ def count(transaction: Transaction, project: str | None, search: str) -> int:
     return int(transaction.value(_queries().count, project=project, pattern=_containing(search)))
 
 
-def make_view(transaction: Transaction, name: str, project: str) -> None:
-    names = {
-        "view": sql.Identifier(project, view_of(name)),
-        "name": sql.Literal(name),
-        "role": sql.Identifier(role_of(project)),
-    }
-    transaction.run(_queries().composed("make_view", **names))
-    transaction.run(_queries().composed("grant_view", **names))
-
-
-def is_view_name_taken(transaction: Transaction, name: str, project: str) -> bool:
-    """Whether the project has a table or view of its own by the name of the event type's view."""
-    found = transaction.value(_queries().relation_exists, project=project, view=view_of(name))
-    return bool(found)
-
-
-def built_on_view(transaction: Transaction, name: str, project: str) -> list[str]:
-    """What the project has built on the event type's view."""
-    found = transaction.rows(_queries().built_on_view, project=project, view=view_of(name))
-    return [row["name"] for row in found]
-
-
-def drop_view(transaction: Transaction, name: str, project: str) -> None:
-    view = sql.Identifier(project, view_of(name))
-    transaction.run(_queries().composed("drop_view", view=view))
-
-
 def _containing(search: str) -> str:
     """A pattern of `ilike` for what contains the text, its wildcards taken literally."""
     escaped = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{escaped}%"
+
+
+def _json(value: Sequence[Any] | None) -> Json | None:
+    return None if value is None else Json(list(value))
 
 
 def _queries() -> Queries:

@@ -9,10 +9,24 @@ values
 -- name: add_version
 insert into grnry.event_type_versions
   (name, version, consumer, eventstore_ttl, correlation_id_expression, event_id_expression,
-   timestamp_expression, deletion_expression)
+   timestamp_expression, deletion_expression, schema_document, schema_subject, source,
+   physical_locations)
 values
-  (%(name)s, 1, %(consumer)s, %(eventstore_ttl)s, %(correlation_id_expression)s,
-   %(event_id_expression)s, %(timestamp_expression)s, %(deletion_expression)s);
+  (%(name)s, %(version)s, %(consumer)s, %(eventstore_ttl)s, %(correlation_id_expression)s,
+   %(event_id_expression)s, %(timestamp_expression)s, %(deletion_expression)s,
+   %(schema_document)s, %(schema_subject)s, %(source)s, %(physical_locations)s);
+
+-- name: lock
+select latest_version
+from grnry.event_types
+where name = %(name)s and project = %(project)s and phase = 'ready'
+for update;
+
+-- name: change
+update grnry.event_types
+set display_name = %(display_name)s, description = %(description)s,
+  latest_version = %(version)s, modified_at = now(), modified_by = %(author)s
+where name = %(name)s;
 
 -- name: owns_topic
 update grnry.event_types set owns_topic = %(owns)s where name = %(name)s;
@@ -60,33 +74,3 @@ select count(*)
 from grnry.event_types
 where phase = 'ready' and (%(project)s::text is null or project = %(project)s)
   and display_name ilike %(pattern)s;
-
--- name: make_view
-create view {view} with (security_barrier) as
-select correlation_id, event_id, created, message, event_type, event_type_version,
-  event_harvester, partition_id, partition_offset, ttl, expires
-from public.eventstore
-where event_type = {name};
-
--- name: grant_view
-grant select on {view} to {role};
-
--- name: relation_exists
-select exists (
-  select from pg_class join pg_namespace on pg_namespace.oid = relnamespace
-  where nspname = %(project)s and relname = %(view)s
-);
-
--- name: built_on_view
--- What others have built on a view: views and rules depend on it by their rewrite rule.
-select distinct pg_describe_object('pg_class'::regclass, dependent.ev_class, 0) as name
-from pg_depend
-join pg_rewrite as dependent on dependent.oid = pg_depend.objid
-join pg_class as view on view.oid = pg_depend.refobjid
-join pg_namespace on pg_namespace.oid = view.relnamespace
-where pg_depend.classid = 'pg_rewrite'::regclass and pg_depend.refclassid = 'pg_class'::regclass
-  and nspname = %(project)s and view.relname = %(view)s and dependent.ev_class <> view.oid
-order by name;
-
--- name: drop_view
-drop view if exists {view};
