@@ -134,9 +134,7 @@ def _value(field: Field, value: Any, stored: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _foreign(
-    field: Field, value: Any, kind: str, answered: Mapping[str, Any]
-) -> Iterator[Problem]:
+def _foreign(field: Field, value: Any, kind: str, answered: Mapping[str, Any]) -> Iterator[Problem]:
     if value not in _ABSENT and value != answered.get(field.name):
         yield Problem(field.name, f"is not a field of type '{kind}'")
 

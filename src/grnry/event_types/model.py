@@ -159,9 +159,9 @@ class EventType:
             replication=row["replication"],
             partition_count=row["partition_count"],
             retention_ms=row["retention_ms"],
-            schema=None if schema is None else SchemaDocument(schema, row["schema_subject"]),
-            source=row["source"],
-            physical_locations=row["physical_locations"],
+            schema=None if schema is None else SchemaDocument.parse(schema, row["schema_subject"]),
+            source=_frozen(row["source"]),
+            physical_locations=_frozen(row["physical_locations"]),
         )
         return cls(
             row["name"],
@@ -174,3 +174,7 @@ class EventType:
             row["modified_at"],
             row["modified_by"],
         )
+
+
+def _frozen(value: Sequence[Any] | None) -> tuple[Any, ...] | None:
+    return None if value is None else tuple(value)

@@ -23,11 +23,3 @@ def derive(display_name: str) -> str:
 def with_digits(name: str, digits: int) -> str:
     """Another name, for where the derived one is taken."""
     return f"{name[:15]}-{digits:04d}"
-
-
-def topic_of(name: str) -> str:
-    return f"grnry_data_in_{name}"
-
-
-def view_of(name: str) -> str:
-    return f"eventstore_{name}"

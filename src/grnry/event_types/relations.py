@@ -7,6 +7,7 @@ from grnry.event_types.kinds import DATA_IN, KINDS, PROFILE
 from grnry.projects.credentials import role_of
 
 _VIEWS = {DATA_IN: "make_event_view", PROFILE: "make_profile_view"}
+_PURGES = {DATA_IN: "purge_events", PROFILE: "purge_grains"}
 
 
 def make(transaction: Transaction, kind: str, name: str, project: str) -> None:
@@ -44,6 +45,14 @@ def drop(transaction: Transaction, kind: str, name: str, project: str) -> None:
     if relation := KINDS[kind].relation_of(name):
         view = sql.Identifier(project, relation)
         transaction.run(_queries().composed("drop_view", view=view))
+
+
+def purge(transaction: Transaction, kind: str, name: str, limit: int) -> int:
+    """Delete so much of what is stored of it at most; answers how much there was."""
+    statement = _PURGES.get(kind)
+    if statement is None:
+        return 0
+    return transaction.run(getattr(_queries(), statement), name=name, limit=limit)
 
 
 def _queries() -> Queries:

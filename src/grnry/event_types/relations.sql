@@ -34,3 +34,15 @@ order by name;
 
 -- name: drop_view
 drop view if exists {view};
+
+-- name: purge_events
+delete from public.eventstore
+where ctid = any (array(
+  select ctid from public.eventstore where event_type = %(name)s limit %(limit)s
+));
+
+-- name: purge_grains
+delete from public.profilestore
+where ctid = any (array(
+  select ctid from public.profilestore where profile_type = %(name)s limit %(limit)s
+));

@@ -1,34 +1,23 @@
-"""What can be done with event types.
+"""What can be done with event types."""
 
-Making and deleting one spans the log and the database. The intent is written first; what a crash
-leaves half done is undone at the next start (`heal`).
-"""
-
-import logging
 import random
-import threading
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from grnry.database.pool import Database
 from grnry.database.transaction import Transaction, UniqueViolation
-from grnry.deployments import service as deployments
-from grnry.deployments.model import State
-from grnry.errors import AlreadyExists, BadInput, GranaryError, InUse, NotFound, Problem
-from grnry.event_types import names, store
+from grnry.errors import AlreadyExists, BadInput, InUse, NotFound, Problem
+from grnry.event_types import names, relations, store
+from grnry.event_types.building import Builder, tell_to_stop
+from grnry.event_types.fields import changed_draft, makes_version, new_draft
+from grnry.event_types.kinds import KINDS, locations
 from grnry.event_types.model import Draft, EventType
 from grnry.identity.model import Identity
 from grnry.log.admin import Admin
-from grnry.log.records import LARGEST_BATCH
-from grnry.persisters import service as persisters
-from grnry.persisters.model import stream_name
 
-logger = logging.getLogger(__name__)
-
-STOP_SECONDS = 30.0
 NAME_TRIES = 20
+PURGE_ROWS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +34,11 @@ class EventTypes:
 
     def __init__(self, database: Database, admin: Admin) -> None:
         self._database = database
-        self._admin = admin
-        self._works: list[set[str]] = []
-        self._healing = threading.Lock()
+        self._builder = Builder(database, admin)
+
+    def heal(self) -> None:
+        """Undo what a crash left half made or half deleted."""
+        self._builder.heal()
 
     # Reading ----------------------------------------------------------------------------------
 
@@ -81,151 +72,171 @@ class EventTypes:
             return found[-1]
         raise NotFound(f"Event Type '{name}' with version '{version}' not found.")
 
-    # Making -----------------------------------------------------------------------------------
+    # Making and changing ----------------------------------------------------------------------
 
-    def create(self, caller: Identity, project: str, name: str | None, draft: Draft) -> EventType:
-        """Make an event type with its topic, view and persister; all of it or nothing."""
-        _check(name, draft)
-        with self._at_work() as work:
-            taken = self._intend(caller, project, name, draft, work)
-            try:
-                self._make(project, taken, draft)
-            except Exception:
-                self._undo_quietly(taken)
-                raise
+    def create(
+        self, caller: Identity, project: str, name: str | None, given: Mapping[str, Any]
+    ) -> EventType:
+        """Make an event type with all that its kind has; all of it or nothing.
+
+        `given` are the fields by their names on the wire.
+        """
+        draft = _drafted(project, name, given)
+        self._builder.heal()
+        taken = self._intend(caller, project, name, draft)
+        self._builder.make(taken, project, draft)
         return self.version(project, taken, None)
 
-    @contextmanager
-    def _at_work(self) -> Iterator[set[str]]:
-        """Names put into this set are not healed meanwhile."""
-        work: set[str] = set()
-        self._works.append(work)
-        try:
-            yield work
-        finally:
-            self._works.remove(work)
-
-    def _intend(
-        self, caller: Identity, project: str, name: str | None, draft: Draft, work: set[str]
-    ) -> str:
+    def _intend(self, caller: Identity, project: str, name: str | None, draft: Draft) -> str:
         """Write down what is to be made; the name that it got."""
         wanted = name or names.derive(draft.display_name)
-        self.heal()
         for _ in range(NAME_TRIES):
-            work.add(wanted)
             try:
-                with self._database.transaction() as transaction:
-                    _expect_free_view(transaction, wanted, project)
-                    store.add(
-                        transaction, wanted, project, draft, names.topic_of(wanted), caller.author
-                    )
+                self._expect_free(wanted, project, draft)
+                self._builder.intend(wanted, project, draft, caller.author)
             except UniqueViolation as error:
                 if error.constraint == "event_types_display_name":
-                    raise AlreadyExists(
-                        f"Event Type with displayName '{draft.display_name}' already exists."
-                    ) from error
+                    raise _display_name_taken(draft) from error
                 if name is not None:
-                    raise AlreadyExists(f"Event Type with name '{name}' already exists.") from error
-                digits = random.randrange(10_000)  # noqa: S311 - a name, not a secret
-                wanted = names.with_digits(names.derive(draft.display_name), digits)
+                    raise _name_taken(name) from error
+            except _NameTaken:
+                if name is not None:
+                    raise
             else:
                 return wanted
-        raise AlreadyExists(f"Event Type with name '{wanted}' already exists.")
+            digits = random.randrange(10_000)  # noqa: S311 - a name, not a secret
+            wanted = names.with_digits(names.derive(draft.display_name), digits)
+        raise _name_taken(wanted)
 
-    def _make(self, project: str, name: str, draft: Draft) -> None:
-        topic = names.topic_of(name)
-        is_ours = topic not in self._admin.topics()
+    def _expect_free(self, name: str, project: str, draft: Draft) -> None:
         with self._database.transaction() as transaction:
-            store.owns_topic(transaction, name, yes=is_ours)
-        if is_ours:
-            retention = str(draft.retention_ms)
-            config = {
-                "retention.ms": retention,
-                "segment.ms": retention,
-                "max.message.bytes": str(LARGEST_BATCH),
-            }
-            self._admin.create_topic(topic, draft.partition_count, draft.replication, config)
+            if store.belongs_elsewhere(transaction, name, project):
+                raise _name_taken(name)
+            if not store.is_taken(transaction, name):
+                _expect_free_relation(transaction, draft.type, name, project)
+
+    def change(
+        self,
+        caller: Identity,
+        project: str,
+        name: str,
+        given: Mapping[str, Any],
+        expect: Callable[[EventType], None],
+    ) -> EventType | None:
+        """Change it in full or in part; none where nothing is different.
+
+        Changes of one event type wait for each other, so that no number is given twice. `expect`
+        sees what is stored before anything changes, and may refuse.
+        """
         with self._database.transaction() as transaction:
-            store.make_view(transaction, name, project)
-            persisters.create(transaction, name, topic)
-            store.ready(transaction, name)
+            if not store.lock(transaction, name, project):
+                raise NotFound(f"Event Type '{name}' not found.")
+            history = _versions(transaction, name, project)
+            latest = history[-1]
+            expect(latest)
+            draft = _changed(latest, history, given)
+            if draft == latest.draft:
+                return None
+            version = latest.version
+            if makes_version(latest.draft, draft):
+                version += 1
+                store.add_version(transaction, name, version, draft, caller.author)
+            try:
+                store.change(transaction, name, version, draft, caller.author)
+            except UniqueViolation as error:
+                raise _display_name_taken(draft) from error
+            return _versions(transaction, name, project)[-1]
 
     # Deleting ---------------------------------------------------------------------------------
 
-    def delete(self, project: str, name: str) -> None:
+    def delete(
+        self, project: str, name: str, expect: Callable[[EventType], None], *, purge: bool
+    ) -> None:
         """Delete all versions, the persister, the topic, the view. Stored events stay."""
-        with self._at_work() as work:
-            work.add(name)
-            with self._database.transaction() as transaction:
-                _versions(transaction, name, project)
-                _expect_that_nobody_needs_its_view(transaction, name, project)
-                # With the intent, as only a view can refuse to go; from here on all can be retried.
-                store.drop_view(transaction, name, project)
-                store.deleting(transaction, name)
-                deployments.stop(transaction, stream_name(name))
-            self._wait_until_stopped(name)
-            self._undo(name)
-
-    def _wait_until_stopped(self, name: str) -> None:
-        deadline = time.monotonic() + STOP_SECONDS
-        while time.monotonic() < deadline:
-            with self._database.transaction() as transaction:
-                found = deployments.condition(transaction, stream_name(name))
-            if found is None or found.state in (State.STOPPED, State.FAILED):
-                return
-            time.sleep(0.05)
-
-    def _undo(self, name: str) -> None:
-        """Take away what is left of one that is half made or half deleted. It has no view."""
         with self._database.transaction() as transaction:
-            owns_topic = store.give_up(transaction, name)
-        if owns_topic is None:
-            return
-        if owns_topic:
-            self._admin.delete_topic(names.topic_of(name))
+            if not store.lock(transaction, name, project):
+                raise NotFound(f"Event Type '{name}' not found.")
+            latest = _versions(transaction, name, project)[-1]
+            expect(latest)
+            _expect_that_nobody_needs_it(transaction, latest)
+            # With the intent, as only a view can refuse to go; from here on all can be retried.
+            relations.drop(transaction, latest.draft.type, name, project)
+            store.deleting(transaction, name)
+            store.keep_former(transaction, name)
+            tell_to_stop(transaction, name)
+        self._builder.take_away(name)
+        if purge:
+            self.purge(project, name)
+
+    def purge(self, project: str, name: str) -> int:
+        """Delete what is stored of it, or of a deleted one of the project; answers how much."""
         with self._database.transaction() as transaction:
-            persisters.delete(transaction, name)
-            store.remove(transaction, name)
-
-    def _undo_quietly(self, name: str) -> bool:
-        try:
-            self._undo(name)
-        except GranaryError as error:
-            logger.warning("Event type %s stays half made until it is healed: %s", name, error)
-            return False
-        return True
-
-    def heal(self) -> None:
-        """Undo what a crash, or a log that was away, left half made or half deleted.
-
-        At the start, and before a new one is made, which may want the name of such a one.
-        """
-        with self._healing:
+            found = store.versions(transaction, name, project)
+            kind = found[-1].draft.type if found else store.former_type(transaction, name, project)
+        if kind is None:
+            raise NotFound(f"Event Type '{name}' not found.")
+        purged = 0
+        while True:
             with self._database.transaction() as transaction:
-                unfinished = [row["name"] for row in store.unfinished(transaction)]
-            for name in unfinished:
-                if any(name in work for work in list(self._works)):
-                    continue
-                logger.info("Undoing the half made event type %s.", name)
-                if not self._undo_quietly(name):
-                    return
+                gone = relations.purge(transaction, kind, name, PURGE_ROWS)
+                purged += gone
+                if gone < PURGE_ROWS:
+                    store.forget_former(transaction, name)
+                    return purged
 
 
-def _expect_free_view(transaction: Transaction, name: str, project: str) -> None:
-    if not store.is_taken(transaction, name) and store.is_view_name_taken(
-        transaction, name, project
-    ):
+class _NameTaken(AlreadyExists):
+    pass
+
+
+def _name_taken(name: str) -> AlreadyExists:
+    return _NameTaken(f"Event Type with name '{name}' already exists.")
+
+
+def _display_name_taken(draft: Draft) -> AlreadyExists:
+    return AlreadyExists(f"Event Type with displayName '{draft.display_name}' already exists.")
+
+
+def _drafted(project: str, name: str | None, given: Mapping[str, Any]) -> Draft:
+    kind = given.get("type") or "data_in"
+    laid = locations(kind, project, name) if name and kind in KINDS else []
+    draft, problems = new_draft(given, {"physicalLocations": laid})
+    problems += draft.problems()
+    if name is not None and not names.is_name(name):
+        reason = f"must be 1 to {names.LONGEST} letters, digits and hyphens but is '{name}'"
+        problems.append(Problem("name", reason))
+    if name is None and draft.display_name.strip() and not names.derive(draft.display_name):
+        problems.append(Problem("displayName", "must contain a letter, a digit or a hyphen"))
+    return _sound(draft, problems)
+
+
+def _changed(latest: EventType, history: Sequence[EventType], given: Mapping[str, Any]) -> Draft:
+    laid = locations(latest.draft.type, latest.project, latest.name)
+    draft, problems = changed_draft(given, latest.draft, {"physicalLocations": laid})
+    return _sound(draft, [*problems, *draft.problems()])
+
+
+def _sound(draft: Draft, problems: Sequence[Problem]) -> Draft:
+    if problems:
+        named = {problem.name: problem for problem in reversed(problems)}
+        raise BadInput(reversed(named.values()))
+    return draft
+
+
+def _expect_free_relation(transaction: Transaction, kind: str, name: str, project: str) -> None:
+    if relations.is_taken(transaction, kind, name, project):
         raise AlreadyExists(
-            f"Event Type '{name}' needs the view '{project}.{names.view_of(name)}', "
+            f"Event Type '{name}' needs '{project}.{KINDS[kind].relation_of(name)}', "
             "but the project has made one itself. Drop or rename it."
         )
 
 
-def _expect_that_nobody_needs_its_view(transaction: Transaction, name: str, project: str) -> None:
-    if found := store.built_on_view(transaction, name, project):
+def _expect_that_nobody_needs_it(transaction: Transaction, event_type: EventType) -> None:
+    name, project, kind = event_type.name, event_type.project, event_type.draft.type
+    if found := relations.built_on(transaction, kind, name, project):
         raise InUse(
-            f"Event Type '{name}' is in use: its view '{project}.{names.view_of(name)}' is read by "
-            f"{', '.join(found)}."
+            f"Event Type '{name}' is in use: its view '{project}.{KINDS[kind].relation_of(name)}' "
+            f"is read by {', '.join(found)}."
         )
 
 
@@ -234,14 +245,3 @@ def _versions(transaction: Transaction, name: str, project: str | None) -> list[
     if not found:
         raise NotFound(f"Event Type '{name}' not found.")
     return found
-
-
-def _check(name: str | None, draft: Draft) -> None:
-    problems = list(draft.problems())
-    if name is not None and not names.is_name(name):
-        reason = f"must be 1 to {names.LONGEST} letters, digits and hyphens but is '{name}'"
-        problems.append(Problem("name", reason))
-    if name is None and draft.display_name.strip() and not names.derive(draft.display_name):
-        problems.append(Problem("displayName", "must contain a letter, a digit or a hyphen"))
-    if problems:
-        raise BadInput(problems)

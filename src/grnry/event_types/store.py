@@ -1,6 +1,6 @@
 """Event types in the database: rows and versions."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from grnry.database.queries import Queries, load
@@ -29,10 +29,12 @@ def add(
         topic_name=draft.kind.topic_of(name),
         author=Json(dict(author)),
     )
-    add_version(transaction, name, 1, draft)
+    add_version(transaction, name, 1, draft, author)
 
 
-def add_version(transaction: Transaction, name: str, version: int, draft: Draft) -> None:
+def add_version(
+    transaction: Transaction, name: str, version: int, draft: Draft, author: Mapping[str, str]
+) -> None:
     transaction.run(
         _queries().add_version,
         name=name,
@@ -47,6 +49,7 @@ def add_version(transaction: Transaction, name: str, version: int, draft: Draft)
         schema_subject=draft.schema and draft.schema.subject,
         source=_json(draft.source),
         physical_locations=_json(draft.physical_locations),
+        author=Json(dict(author)),
     )
 
 
@@ -85,18 +88,43 @@ def deleting(transaction: Transaction, name: str) -> None:
     transaction.run(_queries().deleting, name=name)
 
 
-def give_up(transaction: Transaction, name: str) -> bool | None:
-    """Whether it owns its topic; none where it is ready, or gone."""
-    row = transaction.row(_queries().give_up, name=name)
-    return None if row is None else bool(row["owns_topic"])
+def hold(transaction: Transaction, name: str) -> bool:
+    """Hold it for as long as the transaction lasts; false where it is not there."""
+    return transaction.row(_queries().hold, name=name) is not None
+
+
+def give_up(transaction: Transaction, name: str) -> Mapping[str, Any] | None:
+    """Its type and whether it owns its topic; none where it is ready, gone, or worked on."""
+    return transaction.row(_queries().give_up, name=name)
 
 
 def remove(transaction: Transaction, name: str) -> None:
     transaction.run(_queries().remove, name=name)
 
 
-def unfinished(transaction: Transaction) -> Iterable[Mapping[str, Any]]:
-    return transaction.rows(_queries().unfinished)
+def unfinished(transaction: Transaction) -> list[str]:
+    """What is half made or half deleted, and nobody works on."""
+    return [row["name"] for row in transaction.rows(_queries().unfinished)]
+
+
+def belongs_elsewhere(transaction: Transaction, name: str, project: str) -> bool:
+    """Whether another project has left data under the name."""
+    return bool(transaction.value(_queries().belongs_elsewhere, name=name, project=project))
+
+
+def keep_former(transaction: Transaction, name: str) -> None:
+    """Remember whose its stored data is, and when that expires."""
+    transaction.run(_queries().keep_former, name=name)
+
+
+def forget_former(transaction: Transaction, name: str) -> None:
+    transaction.run(_queries().forget_former, name=name)
+
+
+def former_type(transaction: Transaction, name: str, project: str) -> str | None:
+    """What a deleted one of the project was, where its data may be stored still."""
+    found = transaction.value(_queries().former_type, name=name, project=project)
+    return None if found is None else str(found)
 
 
 def versions(transaction: Transaction, name: str, project: str | None) -> list[EventType]:

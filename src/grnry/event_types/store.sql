@@ -10,11 +10,12 @@ values
 insert into grnry.event_type_versions
   (name, version, consumer, eventstore_ttl, correlation_id_expression, event_id_expression,
    timestamp_expression, deletion_expression, schema_document, schema_subject, source,
-   physical_locations)
+   physical_locations, made_by)
 values
   (%(name)s, %(version)s, %(consumer)s, %(eventstore_ttl)s, %(correlation_id_expression)s,
    %(event_id_expression)s, %(timestamp_expression)s, %(deletion_expression)s,
-   %(schema_document)s, %(schema_subject)s, %(source)s, %(physical_locations)s);
+   %(schema_document)s, %(schema_subject)s, %(source)s, %(physical_locations)s,
+   %(author)s);
 
 -- name: lock
 select latest_version
@@ -37,23 +38,54 @@ update grnry.event_types set phase = 'ready' where name = %(name)s;
 -- name: deleting
 update grnry.event_types set phase = 'deleting' where name = %(name)s;
 
+-- name: hold
+-- For as long as the transaction lasts, others take it as being worked on.
+select from grnry.event_types where name = %(name)s for update;
+
 -- name: give_up
-update grnry.event_types set phase = 'deleting' where name = %(name)s and phase <> 'ready'
-returning owns_topic;
+-- None that somebody works on.
+select owns_topic, type
+from grnry.event_types
+where name = %(name)s and phase <> 'ready'
+for update skip locked;
 
 -- name: remove
 delete from grnry.event_types where name = %(name)s;
 
 -- name: unfinished
-select name, project, topic_name, owns_topic
+select name
 from grnry.event_types
-where phase <> 'ready';
+where phase <> 'ready'
+for update skip locked;
+
+-- name: belongs_elsewhere
+-- Whether data is stored under the name, in any case, that another project wrote.
+select exists (
+  select from grnry.former_event_types
+  where lower(name) = lower(%(name)s) and project <> %(project)s
+);
+
+-- name: keep_former
+insert into grnry.former_event_types (name, project, type, eventstore_ttl)
+select name, project, type, eventstore_ttl
+from grnry.event_types join grnry.event_type_versions using (name)
+where name = %(name)s and version = latest_version
+on conflict (name) do update
+set type = excluded.type, eventstore_ttl = excluded.eventstore_ttl, deleted_at = now();
+
+-- name: forget_former
+delete from grnry.former_event_types where name = %(name)s;
+
+-- name: former_type
+select type from grnry.former_event_types where name = %(name)s and project = %(project)s;
 
 -- name: is_taken
 select exists (select from grnry.event_types where lower(name) = lower(%(name)s));
 
 -- name: versions
-select event_type.*, version.*
+select event_type.*, version.*,
+  case version when latest_version then modified_at else made_at end as modified_at,
+  case version when latest_version then modified_by else made_by end as modified_by
 from grnry.event_types as event_type
 join grnry.event_type_versions as version using (name)
 where name = %(name)s and phase = 'ready' and (%(project)s::text is null or project = %(project)s)

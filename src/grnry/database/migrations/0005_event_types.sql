@@ -4,7 +4,17 @@ alter table grnry.event_type_versions
   add column schema_document text,
   add column schema_subject text,
   add column source jsonb,
-  add column physical_locations jsonb;
+  add column physical_locations jsonb,
+  add column made_at timestamptz not null default now(),
+  add column made_by jsonb not null default '{}';
+update grnry.event_type_versions as version
+set made_at = created_at, made_by = created_by
+from grnry.event_types as event_type
+where event_type.name = version.name;
+
+-- The newest events of a type, and what has expired. The key serves one entity of given types.
+create index eventstore_newest on public.eventstore (event_type, created);
+create index eventstore_expiry on public.eventstore (expires) where expires is not null;
 
 -- Whom the stored data of a deleted event type belongs to, and when it expires.
 create table grnry.former_event_types (
@@ -31,3 +41,4 @@ create table public.profilestore (
   origin varchar,
   primary key (correlation_id, profile_type, path, pit)
 );
+create index profilestore_type on public.profilestore (profile_type);
