@@ -146,12 +146,13 @@ def test_a_schema_comes_in_three_forms_and_is_answered_in_one(form: Any) -> None
     ("form", "reason"),
     [
         (None, "must not be empty"),
-        ("{", "is not a JSON object"),
-        ("[]", "is not a JSON object"),
-        (5, "must be a JSON Schema"),
-        ([], "must be a JSON Schema"),
-        ({"schema": 5}, "must be a JSON Schema"),
-        ({"schema": SCHEMA, "subject": 5}, "must be a JSON Schema"),
+        ("{", "# is not JSON"),
+        ("[]", "# must be a JSON object"),
+        (5, "#: must be a JSON Schema"),
+        ([], "#: must be a JSON Schema"),
+        ({"schema": 5}, "#/schema: must be a JSON Schema"),
+        ({"schema": SCHEMA, "subject": 5}, "#/subject: must be a string"),
+        ({"type": "object"}, "#/properties/id is missing"),
     ],
 )
 def test_a_schema_of_another_form(form: object, reason: str) -> None:

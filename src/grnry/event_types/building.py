@@ -48,7 +48,9 @@ class Builder:
             with self._database.transaction() as transaction:
                 _hold(transaction, name)
                 self._make_topic(name, draft)
-                relations.make(transaction, draft.type, name, project)
+                schemas = store.former_schemas(transaction, name, draft.type)
+                schemas += [draft.schema] if draft.schema else []
+                relations.make(transaction, draft.type, name, project, schemas)
                 if draft.kind.persister:
                     persisters.create(transaction, name, draft.kind.topic_of(name) or "")
                 store.ready(transaction, name)

@@ -46,3 +46,9 @@ delete from public.profilestore
 where ctid = any (array(
   select ctid from public.profilestore where profile_type = %(name)s limit %(limit)s
 ));
+
+-- name: has_events
+select exists (select from public.eventstore where event_type = %(name)s);
+
+-- name: has_grains
+select exists (select from public.profilestore where profile_type = %(name)s);

@@ -11,8 +11,9 @@ from grnry.errors import AlreadyExists, BadInput, InUse, NotFound, Problem
 from grnry.event_types import names, relations, store
 from grnry.event_types.building import Builder, tell_to_stop
 from grnry.event_types.fields import changed_draft, makes_version, new_draft
-from grnry.event_types.kinds import KINDS, locations
+from grnry.event_types.kinds import KINDS, LIVE_SEGMENT, locations
 from grnry.event_types.model import Draft, EventType
+from grnry.event_types.schema_documents import incompatibilities
 from grnry.identity.model import Identity
 from grnry.log.admin import Admin
 
@@ -112,7 +113,10 @@ class EventTypes:
         with self._database.transaction() as transaction:
             if store.belongs_elsewhere(transaction, name, project):
                 raise _name_taken(name)
-            if not store.is_taken(transaction, name):
+            former = store.former_schemas(transaction, name, draft.type)
+            if former and draft.schema:
+                _sound(draft, list(incompatibilities(draft.schema, former)))
+            elif not store.is_taken(transaction, name):
                 _expect_free_relation(transaction, draft.type, name, project)
 
     def change(
@@ -140,12 +144,26 @@ class EventTypes:
             version = latest.version
             if makes_version(latest.draft, draft):
                 version += 1
+                self._change_table(transaction, latest, history, draft)
                 store.add_version(transaction, name, version, draft, caller.author)
             try:
                 store.change(transaction, name, version, draft, caller.author)
             except UniqueViolation as error:
                 raise _display_name_taken(draft) from error
             return _versions(transaction, name, project)[-1]
+
+    def _change_table(
+        self,
+        transaction: Transaction,
+        latest: EventType,
+        history: Sequence[EventType],
+        draft: Draft,
+    ) -> None:
+        if draft.schema and draft.schema != latest.draft.schema:
+            former = store.former_schemas(transaction, latest.name, LIVE_SEGMENT)
+            own = [each.draft.schema for each in history if each.draft.schema]
+            schemas = [*former, *own, draft.schema]
+            relations.change(transaction, latest.name, latest.project, schemas)
 
     # Deleting ---------------------------------------------------------------------------------
 
@@ -158,31 +176,48 @@ class EventTypes:
                 raise NotFound(f"Event Type '{name}' not found.")
             latest = _versions(transaction, name, project)[-1]
             expect(latest)
-            _expect_that_nobody_needs_it(transaction, latest)
+            if latest.draft.type != LIVE_SEGMENT:
+                _expect_that_nobody_reads(transaction, latest.draft.type, name, project)
             # With the intent, as only a view can refuse to go; from here on all can be retried.
-            relations.drop(transaction, latest.draft.type, name, project)
+            relations.drop_view(transaction, latest.draft.type, name, project)
             store.deleting(transaction, name)
             store.keep_former(transaction, name)
             tell_to_stop(transaction, name)
         self._builder.take_away(name)
         if purge:
             self.purge(project, name)
+        else:
+            self._forget_where_nothing_is_left(name, latest.draft.type)
+
+    def _forget_where_nothing_is_left(self, name: str, kind: str) -> None:
+        with self._database.transaction() as transaction:
+            if not relations.has_data(transaction, kind, name):
+                store.forget_former(transaction, name, kind)
 
     def purge(self, project: str, name: str) -> int:
-        """Delete what is stored of it, or of a deleted one of the project; answers how much."""
+        """Delete what is stored of it, or of deleted ones of the project; answers how much."""
         with self._database.transaction() as transaction:
             found = store.versions(transaction, name, project)
-            kind = found[-1].draft.type if found else store.former_type(transaction, name, project)
-        if kind is None:
+            own = {found[-1].draft.type} if found else set()
+            kinds = own | set(store.former_types(transaction, name, project))
+        if not kinds:
             raise NotFound(f"Event Type '{name}' not found.")
+        return sum(self._purge(project, name, kind, drop=kind not in own) for kind in kinds)
+
+    def _purge(self, project: str, name: str, kind: str, *, drop: bool) -> int:
         purged = 0
         while True:
             with self._database.transaction() as transaction:
                 gone = relations.purge(transaction, kind, name, PURGE_ROWS)
                 purged += gone
-                if gone < PURGE_ROWS:
-                    store.forget_former(transaction, name)
-                    return purged
+                if gone == PURGE_ROWS:
+                    continue
+                if kind == LIVE_SEGMENT:
+                    _expect_that_nobody_reads(transaction, kind, name, project)
+                    purged += relations.purge_table(transaction, name, project, drop=drop)
+                if drop:
+                    store.forget_former(transaction, name, kind)
+                return purged
 
 
 class _NameTaken(AlreadyExists):
@@ -213,13 +248,16 @@ def _drafted(project: str, name: str | None, given: Mapping[str, Any]) -> Draft:
 def _changed(latest: EventType, history: Sequence[EventType], given: Mapping[str, Any]) -> Draft:
     laid = locations(latest.draft.type, latest.project, latest.name)
     draft, problems = changed_draft(given, latest.draft, {"physicalLocations": laid})
-    return _sound(draft, [*problems, *draft.problems()])
+    problems += draft.problems()
+    if not problems and draft.schema and draft.schema != latest.draft.schema:
+        earlier = [each.draft.schema for each in history if each.draft.schema]
+        problems += incompatibilities(draft.schema, earlier)
+    return _sound(draft, problems)
 
 
 def _sound(draft: Draft, problems: Sequence[Problem]) -> Draft:
     if problems:
-        named = {problem.name: problem for problem in reversed(problems)}
-        raise BadInput(reversed(named.values()))
+        raise BadInput(problems)
     return draft
 
 
@@ -231,11 +269,10 @@ def _expect_free_relation(transaction: Transaction, kind: str, name: str, projec
         )
 
 
-def _expect_that_nobody_needs_it(transaction: Transaction, event_type: EventType) -> None:
-    name, project, kind = event_type.name, event_type.project, event_type.draft.type
+def _expect_that_nobody_reads(transaction: Transaction, kind: str, name: str, project: str) -> None:
     if found := relations.built_on(transaction, kind, name, project):
         raise InUse(
-            f"Event Type '{name}' is in use: its view '{project}.{KINDS[kind].relation_of(name)}' "
+            f"Event Type '{name}' is in use: '{project}.{KINDS[kind].relation_of(name)}' "
             f"is read by {', '.join(found)}."
         )
 

@@ -6,6 +6,7 @@ from typing import Any
 from grnry.database.queries import Queries, load
 from grnry.database.transaction import Json, Transaction
 from grnry.event_types.model import Draft, EventType
+from grnry.event_types.schema_documents import SchemaDocument
 
 
 def add(
@@ -117,14 +118,20 @@ def keep_former(transaction: Transaction, name: str) -> None:
     transaction.run(_queries().keep_former, name=name)
 
 
-def forget_former(transaction: Transaction, name: str) -> None:
-    transaction.run(_queries().forget_former, name=name)
+def forget_former(transaction: Transaction, name: str, kind: str) -> None:
+    transaction.run(_queries().forget_former, name=name, type=kind)
 
 
-def former_type(transaction: Transaction, name: str, project: str) -> str | None:
-    """What a deleted one of the project was, where its data may be stored still."""
-    found = transaction.value(_queries().former_type, name=name, project=project)
-    return None if found is None else str(found)
+def former_types(transaction: Transaction, name: str, project: str) -> list[str]:
+    """What deleted ones of that name were whose data the project may have still."""
+    rows = transaction.rows(_queries().former_types, name=name, project=project)
+    return [row["type"] for row in rows]
+
+
+def former_schemas(transaction: Transaction, name: str, kind: str) -> list[SchemaDocument]:
+    """The versions of the schema that a deleted one had whose table is left, in their order."""
+    found = transaction.value(_queries().former_schemas, name=name, type=kind)
+    return [SchemaDocument.parse(text) for text in found or ()]
 
 
 def versions(transaction: Transaction, name: str, project: str | None) -> list[EventType]:

@@ -66,18 +66,25 @@ select exists (
 );
 
 -- name: keep_former
-insert into grnry.former_event_types (name, project, type, eventstore_ttl)
-select name, project, type, eventstore_ttl
+insert into grnry.former_event_types as former (name, type, project, eventstore_ttl, schemas)
+select name, type, project, (array_agg(eventstore_ttl order by version desc))[1],
+  coalesce(array_agg(schema_document order by version)
+    filter (where schema_document is not null), '{}')
 from grnry.event_types join grnry.event_type_versions using (name)
-where name = %(name)s and version = latest_version
-on conflict (name) do update
-set type = excluded.type, eventstore_ttl = excluded.eventstore_ttl, deleted_at = now();
+where name = %(name)s
+group by name, type, project
+on conflict (name, type) do update
+set eventstore_ttl = excluded.eventstore_ttl, schemas = former.schemas || excluded.schemas,
+  deleted_at = now();
 
 -- name: forget_former
-delete from grnry.former_event_types where name = %(name)s;
+delete from grnry.former_event_types where name = %(name)s and type = %(type)s;
 
--- name: former_type
+-- name: former_types
 select type from grnry.former_event_types where name = %(name)s and project = %(project)s;
+
+-- name: former_schemas
+select schemas from grnry.former_event_types where name = %(name)s and type = %(type)s;
 
 -- name: is_taken
 select exists (select from grnry.event_types where lower(name) = lower(%(name)s));

@@ -18,11 +18,14 @@ create index eventstore_expiry on public.eventstore (expires) where expires is n
 
 -- Whom the stored data of a deleted event type belongs to, and when it expires.
 create table grnry.former_event_types (
-  name text primary key,
-  project text not null references grnry.projects,
+  name text not null,
   type text not null,
+  project text not null references grnry.projects,
   eventstore_ttl text not null,
-  deleted_at timestamptz not null default now()
+  -- All versions of its schema, in their order: the table that is left was made by them.
+  schemas text[] not null default '{}',
+  deleted_at timestamptz not null default now(),
+  primary key (name, type)
 );
 create index former_event_types_name on grnry.former_event_types (lower(name));
 
@@ -42,3 +45,8 @@ create table public.profilestore (
   primary key (correlation_id, profile_type, path, pit)
 );
 create index profilestore_type on public.profilestore (profile_type);
+
+-- Persisters of live segments follow the versions of the schema by themselves.
+grant select (name, version, schema_document) on grnry.event_type_versions to grnry_worker;
+alter table grnry.persisters drop constraint persisters_kind_check,
+  add constraint persisters_kind_check check (kind in ('pg', 'live-segment'));

@@ -1,0 +1,73 @@
+"""Whether a record is valid: compiled once for a schema, then asked for each record."""
+
+from typing import Any
+
+import jsonschema_rs
+
+from grnry.schemas.columns import KEY, ColumnType, columns_of
+from grnry.schemas.document import JsonSchema, build
+from grnry.schemas.errors import path_of
+from grnry.schemas.formats import CHECKS
+from grnry.schemas.known import Known
+from grnry.schemas.nodes import Root
+
+LARGEST = 2**63 - 1
+LONGEST_REASON = 300
+
+
+class RecordValidator:
+    """Says of a record whether the schema accepts it and its table can hold it.
+
+    Beyond the schema: integers of columns fit `bigint`, dates and uuids of columns are such, and
+    the key is there. A required property with a default may be missing: the column has it.
+    """
+
+    def __init__(self, schema: JsonSchema) -> None:
+        self._root = Root(schema)
+        self._recursive = schema.recursive
+        effective = schema.effective
+        demanded = {**effective, "allOf": [*effective.get("allOf", []), _of_columns(schema)]}
+        formats = {f"grnry-{kind}": check for kind, check in CHECKS.items()}
+        self._validator = build(demanded, schema.draft, formats=formats, validate_formats=True)
+        self.is_valid = self._validator.is_valid
+
+    def problem(self, record: Any) -> str | None:
+        """None for a valid record, else the first thing that is wrong with it, and where."""
+        if self.is_valid(record):
+            return None
+        if not isinstance(record, dict):
+            return "the record is not an object"
+        if self._recursive:
+            return self._named(record)
+        try:
+            self._validator.validate(record)
+        except jsonschema_rs.ValidationError as error:
+            return _shortened(f"{path_of(error.instance_path)}: {error.message}")
+        return None
+
+    def _named(self, record: dict[str, Any]) -> str:
+        """The properties at fault; the whole account of a recursive schema may have no end."""
+        known = Known([self._root.node])
+        faults = [
+            name
+            for name, value in record.items()
+            if not all(node.accepts(value) for node in known.property_nodes(name))
+        ]
+        if not faults:
+            return "the record is not valid under the schema"
+        return _shortened(f"not valid under the schema: {', '.join(map(repr, faults))}")
+
+
+def _of_columns(schema: JsonSchema) -> dict[str, Any]:
+    """What the table's columns ask for beyond the schema."""
+    demands: dict[str, dict[str, Any]] = {}
+    for column in columns_of(schema):
+        if column.type is ColumnType.BIGINT:
+            demands[column.name] = {"minimum": -LARGEST - 1, "maximum": LARGEST}
+        elif column.type in CHECKS:
+            demands[column.name] = {"format": f"grnry-{column.type}"}
+    return {"required": [KEY], "properties": demands}
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST_REASON else text[:LONGEST_REASON] + "…"
