@@ -1,201 +1,241 @@
-"""How fast the embedded log is: rates, the time of one message, start, memory.
+"""The embedded log against Apache Kafka 4.1, in one run with the same clients: ratios and goals.
 
-Producer and consumer are confluent-kafka on the same machine, so both sides share its cores.
+Each measure is taken of both brokers in turn, some times over; what is printed are medians. On a
+machine that others use too, only the ratios count.
 """
 
 import argparse
 import os
 import signal
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
 
-_PROGRAM = """
-import sys
-from pathlib import Path
-from grnry.log.broker import BrokerSettings, run
-sys.exit(run(BrokerSettings(data=Path(sys.argv[1]), port=int(sys.argv[2]), fsync=sys.argv[3])))
-"""
+from benchmarks._log import clients
+from benchmarks._log.brokers import Broker, Embedded, Kafka, fetch_kafka
+
+Measure = Callable[[Broker, int], float]  # of a broker, in a round
+SECTIONS = ("rate", "one", "cpu", "waiting", "joining", "start", "memory")
 
 
-class Broker:
-    def __init__(self, data: Path, fsync: str) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
-        self.address = f"127.0.0.1:{self.port}"
-        started = time.perf_counter()
-        command = [sys.executable, "-c", _PROGRAM, str(data), str(self.port), fsync]
-        self._process = subprocess.Popen(command)
-        while not self._answers():
-            time.sleep(0.002)
-        self.start_seconds = time.perf_counter() - started
+class Table:
+    """Prints a line for each measure; remembers whether each goal was reached."""
 
-    def _answers(self) -> bool:
-        assert self._process.poll() is None, "the broker did not start"
-        try:
-            socket.create_connection(("127.0.0.1", self.port), 1).close()
-        except OSError:
-            return False
-        return True
+    def __init__(self) -> None:
+        self.missed: list[str] = []
+        print(f"{'':34}{'embedded':>12}{'kafka':>12}{'ratio':>8}  goal")
 
-    def end(self, number: signal.Signals) -> None:
-        self._process.send_signal(number)
-        self._process.wait()
+    def row(self, what: str, unit: str, found: list[float], goal: str, *, reached: bool) -> None:
+        texts = [f"{one:12,.2f}" if one < 100 else f"{one:12,.0f}" for one in found]
+        ratio = f"{found[0] / found[1]:8.2f}" if len(found) > 1 and found[1] else " " * 8
+        verdict = "" if reached else "  MISSED"
+        print(f"{f'{what} ({unit})':34}{''.join(texts):24}{ratio}  {goal}{verdict}", flush=True)
+        if not reached:
+            self.missed.append(what)
 
-    def memory_mb(self) -> float:
-        text = Path(f"/proc/{self._process.pid}/smaps_rollup").read_text()
-        return next(int(line.split()[1]) for line in text.splitlines() if "Pss:" in line) / 1024
+    def compared(self, what: str, unit: str, found: list[float], limit: float) -> None:
+        """At most so much of Kafka's where the limit is below 1, at least so much above."""
+        sign = "≥" if limit > 1 else "≤"
+        ratio = found[0] / found[1] if len(found) > 1 else None
+        reached = ratio is None or (ratio >= limit if limit > 1 else ratio <= limit)
+        self.row(what, unit, found, f"{sign} {limit} of it", reached=reached)
 
-    def cpu_seconds(self) -> float:
-        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    def bounded(self, what: str, unit: str, found: list[float], limit: float) -> None:
+        self.row(what, unit, found, f"≤ {limit:g} {unit}", reached=found[0] <= limit)
 
-    def create_topic(self, name: str, partitions: int) -> None:
-        admin = AdminClient({"bootstrap.servers": self.address})
-        admin.create_topics([NewTopic(name, partitions, 1)])[name].result(10)
+
+class Run:
+    def __init__(self, folder: Path, given: argparse.Namespace, libs: Path | None) -> None:
+        self.folder = folder
+        self.given = given
+        self.libs = libs
+        self.table = Table()
+
+    def pair(self, name: str) -> list[Broker]:
+        """Both brokers, not started yet, on folders of their own."""
+        brokers: list[Broker] = [Embedded(self.folder / f"{name}-embedded", self.given.fsync)]
+        if self.libs is not None:
+            brokers.append(Kafka(self.folder / f"{name}-kafka", self.libs))
+        return brokers
+
+    def medians(
+        self, brokers: list[Broker], measure: Callable[[Broker, int], float]
+    ) -> list[float]:
+        """In turn, so that noise hits both alike."""
+        found: list[list[float]] = [[] for _ in brokers]
+        for turn in range(self.given.rounds):
+            for number, broker in enumerate(brokers):
+                found[number].append(measure(broker, turn))
+        return [statistics.median(one) for one in found]
 
 
 @contextmanager
-def running(data: Path, fsync: str) -> Iterator[Broker]:
-    broker = Broker(data, fsync)
-    try:
-        yield broker
-    finally:
-        broker.end(signal.SIGTERM)
+def running(brokers: list[Broker]) -> Iterator[list[Broker]]:
+    with ExitStack() as stack:
+        for broker in brokers:
+            stack.callback(broker.end, signal.SIGKILL)
+            broker.start()
+        yield brokers
 
 
-def produce(broker: Broker, topic: str, count: int, size: int) -> float:
-    """Messages a second, all acknowledged."""
-    producer = Producer(
-        {
-            "bootstrap.servers": broker.address,
-            "enable.idempotence": True,
-            "linger.ms": 10,
-            "queue.buffering.max.messages": 1_000_000,
-        }
-    )
-    producer.list_topics(timeout=10)
-    value = os.urandom(size)
-    started = time.perf_counter()
-    for number in range(count):
-        while True:
-            try:
-                producer.produce(topic, value)
-                break
-            except BufferError:
-                producer.poll(0.01)
-        if number % 1000 == 0:
-            producer.poll(0)
-    assert producer.flush(120) == 0
-    return count / (time.perf_counter() - started)
+def rate(run: Run, brokers: list[Broker]) -> None:
+    count = run.given.messages
+    for partitions in (1, 8):
+
+        def produced(broker: Broker, turn: int, partitions: int = partitions) -> float:
+            broker.create_topics([f"rate-{partitions}-{turn}"], partitions)
+            return clients.produce(broker, f"rate-{partitions}-{turn}", count)
+
+        def consumed(broker: Broker, turn: int, partitions: int = partitions) -> float:
+            topic = f"rate-{partitions}-{turn}"
+            found = clients.consume(broker, topic, count, partitions)
+            broker.delete_topic(topic)
+            return found
+
+        found = run.medians(brokers, produced)
+        run.table.compared(f"produce, {partitions} partitions", "1/s", found, 1.2)
+        found = run.medians(brokers, consumed)
+        run.table.compared(f"consume, {partitions} partitions", "1/s", found, 1.2)
 
 
-def consume(broker: Broker, topic: str, count: int, partitions: int) -> float:
-    """Messages a second, from the first that comes to the last."""
-    consumer = Consumer(
-        {
-            "bootstrap.servers": broker.address,
-            "group.id": f"bench-{time.monotonic_ns()}",
-            "enable.auto.commit": False,
-            "queued.min.messages": 1_000_000,
-            "fetch.queue.backoff.ms": 10,
-        }
-    )
-    consumer.assign([TopicPartition(topic, number, 0) for number in range(partitions)])
-    first: list[Message] = consumer.consume(1, 30)
-    started = time.perf_counter()
-    left = count - len(first)
-    while left > 0:
-        batch = consumer.consume(min(left, 10_000), 5)
-        assert batch, f"{left} messages did not come"
-        left -= len(batch)
-    seconds = time.perf_counter() - started
-    consumer.close()
-    return count / seconds
+def one(run: Run, brokers: list[Broker]) -> None:
+    for broker in brokers:
+        broker.create_topics(["one"], 1)
+    high: dict[Broker, list[float]] = {broker: [] for broker in brokers}
+
+    def middle(broker: Broker, _turn: int) -> float:
+        p50, p99 = clients.one_by_one(broker, "one", 1000)
+        high[broker].append(p99)
+        return p50
+
+    run.table.compared("one message, p50", "ms", run.medians(brokers, middle), 0.5)
+    found = [statistics.median(times) for times in high.values()]
+    run.table.compared("one message, p99", "ms", found, 0.5)
 
 
-def one_by_one(broker: Broker, topic: str, count: int) -> tuple[float, float]:
-    """Milliseconds from produce to consume (p50, p99), one message in flight."""
-    producer = Producer({"bootstrap.servers": broker.address, "linger.ms": 0, "acks": "all"})
-    consumer = Consumer({"bootstrap.servers": broker.address, "group.id": "one"})
-    consumer.assign([TopicPartition(topic, 0, 0)])
-    times = []
-    for _ in range(count + 20):
-        started = time.perf_counter()
-        producer.produce(topic, b"x" * 200, partition=0)
-        producer.poll(0)
-        while not consumer.consume(1, 5):
-            pass
-        times.append((time.perf_counter() - started) * 1000)
-        producer.poll(0)
-    producer.flush(10)
-    consumer.close()
-    cuts = statistics.quantiles(times[20:], n=100)
-    return cuts[49], cuts[98]
+def cpu(run: Run, brokers: list[Broker]) -> None:
+    for partitions in (1, 8):
+
+        def used(broker: Broker, turn: int, partitions: int = partitions) -> float:
+            broker.create_topics([f"cpu-{partitions}-{turn}"], partitions)
+            return clients.cpu_in_and_out(broker, f"cpu-{partitions}-{turn}", partitions, 8)
+
+        what = f"100,000/s in and out, {partitions} p."
+        run.table.bounded(what, "% CPU", run.medians(brokers, used), 25)
 
 
-def fsync_milliseconds(folder: Path) -> float:
+def waiting(run: Run, brokers: list[Broker]) -> None:
+    kinds = (("clients", clients.waiting_defaults, 10), ("our port", clients.waiting_port, 2))
+    for what, begin, limit in kinds:
+        found = []
+        for broker in brokers:
+            broker.create_topics([f"idle-{what[:3]}"], 1)
+            end = begin(broker, f"idle-{what[:3]}")
+            time.sleep(3)
+            before, started = broker.cpu_seconds(), time.perf_counter()
+            time.sleep(10)
+            used = broker.cpu_seconds() - before
+            found.append(used / (time.perf_counter() - started) * 100)
+            end()
+        run.table.bounded(f"200 waiting, {what}", "% CPU", found, limit)
+
+
+def joining(run: Run, brokers: list[Broker]) -> None:
+    for broker in brokers:
+        broker.create_topics(["joining"], 8)
+    found = run.medians(brokers, lambda broker, _turn: clients.groups_joining(broker, "joining"))
+    run.table.bounded("10 groups of 4 join", "s", found, 3)
+
+
+def start(run: Run, _brokers: list[Broker]) -> None:
+    empty, full, small = [], [], []
+    for broker in run.pair("start"):
+        times = []
+        for _ in range(run.given.rounds):
+            times.append(broker.start())
+            broker.end()
+        empty.append(statistics.median(times))
+        broker.start()
+        broker.create_topics(["full", "small"], 8)
+        messages = int(2**30 * run.given.scale / 1000)
+        clients.produce(broker, "full", messages, 1000, batch_size=16384, linger_ms=50)
+        full.append(_after_kill(broker))
+        clients.produce(broker, "small", int(300_000 * run.given.scale), 100, batch_num_messages=1)
+        small.append(_after_kill(broker))
+        broker.end(signal.SIGKILL)
+    run.table.bounded("start, empty", "s", empty, 0.5)
+    run.table.bounded("start after a kill, 1 GB in 16 KB", "s", full, 1.5)
+    run.table.bounded("start, and 300,000 tiny batches", "s", small, 1.5)
+
+
+def _after_kill(broker: Broker) -> float:
+    broker.end(signal.SIGKILL)
+    return broker.start()
+
+
+def memory(run: Run, _brokers: list[Broker]) -> None:
+    idle, used, many = [], [], []
+    for broker in run.pair("memory"):
+        with running([broker]):
+            time.sleep(2)
+            idle.append(broker.memory_mb())
+            broker.create_topics(["t"], 8)
+            count = int(2_000_000 * run.given.scale)
+            clients.produce(broker, "t", count)
+            clients.consume(broker, "t", count, 8)
+            used.append(broker.memory_mb())
+    for broker in run.pair("topics"):
+        with running([broker]):
+            count = int(1000 * run.given.scale)
+            broker.create_topics([f"topic-{number}" for number in range(count)], 32)
+            AdminClient({"bootstrap.servers": broker.address}).list_topics(timeout=60)
+            time.sleep(1)
+            many.append(broker.memory_mb())
+    run.table.bounded("memory, idle", "MB", idle, 60)
+    run.table.bounded("memory, after 2 million messages", "MB", used, 120)
+    run.table.bounded("memory, 1,000 topics of 32", "MB", many, 200)
+
+
+def print_fsync(folder: Path) -> None:
     with (folder / "probe").open("wb") as file:
         times = []
-        for _ in range(50):
+        for _ in range(200):
             file.write(b"x" * 4096)
             file.flush()
             started = time.perf_counter()
             os.fdatasync(file.fileno())
             times.append((time.perf_counter() - started) * 1000)
-    return statistics.median(times)
-
-
-def measure(folder: Path, fsync: str, count: int, partitions: int) -> None:
-    data = folder / f"{fsync}-{partitions}"
-    with running(data, fsync) as broker:
-        time.sleep(0.5)
-        print(f"  start, empty         {broker.start_seconds * 1000:10.0f} ms")
-        print(f"  memory, idle         {broker.memory_mb():10.1f} MB")
-        broker.create_topic("rate", partitions)
-        broker.create_topic("one", 1)
-        cpu = broker.cpu_seconds()
-        rate = produce(broker, "rate", count, 200)
-        per_100k = (broker.cpu_seconds() - cpu) / count * 100_000
-        print(f"  produce              {rate:10,.0f} messages/s ({per_100k:.2f} s CPU per 100,000)")
-        cpu = broker.cpu_seconds()
-        rate = consume(broker, "rate", count, partitions)
-        per_100k = (broker.cpu_seconds() - cpu) / count * 100_000
-        print(f"  consume              {rate:10,.0f} messages/s ({per_100k:.2f} s CPU per 100,000)")
-        middle, high = one_by_one(broker, "one", 1000)
-        print(f"  one message          {middle:10.2f} ms p50, {high:.2f} ms p99")
-        print(f"  memory, afterwards   {broker.memory_mb():10.1f} MB")
-        broker.end(signal.SIGKILL)
-    size = sum(path.stat().st_size for path in data.rglob("*.log")) >> 20
-    with running(data, fsync) as broker:
-        milliseconds = broker.start_seconds * 1000
-        print(f"  start after a kill   {milliseconds:10.0f} ms with {size} MB of log")
+    cuts = statistics.quantiles(times, n=100)
+    print(f"fsync of this disk: p50 {cuts[49]:.3f} ms, p99 {cuts[98]:.3f} ms")
 
 
 def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="benchmarks log", description=__doc__)
-    parser.add_argument("--messages", type=int, default=2_000_000)
-    parser.add_argument("--partitions", type=int, nargs="+", default=[1, 8])
-    parser.add_argument("--fsync", nargs="+", default=["always"], choices=["always", "interval"])
-    parser.add_argument("--folder", type=Path, help="where the log lies; a temporary one otherwise")
+    parser.add_argument("only", nargs="*", help=f"some of: {' '.join(SECTIONS)}")
+    parser.add_argument("--messages", type=int, default=1_000_000, help="in one round of a rate")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--scale", type=float, default=1.0, help="of logs and topics, for a trial")
+    parser.add_argument("--fsync", default="always", choices=["always", "interval"])
+    parser.add_argument("--without-kafka", action="store_true")
+    parser.add_argument("--folder", type=Path, help="where the logs lie; a temporary one otherwise")
     given = parser.parse_args(argv)
-    with tempfile.TemporaryDirectory(dir=given.folder) as folder:
-        print(f"fsync of this disk: {fsync_milliseconds(Path(folder)):.3f} ms")
-        for fsync in given.fsync:
-            for partitions in given.partitions:
-                print(f"fsync {fsync}, {partitions} partitions, {given.messages:,} messages")
-                measure(Path(folder), fsync, given.messages, partitions)
+    libs = None if given.without_kafka else fetch_kafka()
+    if libs is None and not given.without_kafka:
+        print("Java or Maven is missing, so Apache Kafka is: no ratios")
+    wanted = [name for name in SECTIONS if name in (given.only or SECTIONS)]
+    with tempfile.TemporaryDirectory(dir=given.folder) as name:
+        print_fsync(Path(name))
+        run = Run(Path(name), given, libs)
+        with running(run.pair("main") if set(wanted) - {"start", "memory"} else []) as brokers:
+            for section in wanted:
+                globals()[section](run, brokers)
+    print(f"missed: {', '.join(run.table.missed)}" if run.table.missed else "all goals are reached")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import itertools
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -21,6 +22,7 @@ from grnry.database.pool import Database
 if TYPE_CHECKING:
     from tests.event_types.calling import Caller
     from tests.running import Granary
+    from tests.servers import OutsideServer
 
 PASSWORD = "for-tests"
 
@@ -57,6 +59,7 @@ class Postgres:
         self.process = subprocess.Popen(self.server.command(), stderr=self._log)
         wait_for(self.server.is_ready, what="PostgreSQL is ready")
         self._numbers = itertools.count(1)
+        self.version = 18
         self.run("create database template_migrated")
         with psycopg.connect(self.url("template_migrated"), autocommit=True) as connection:
             migrate(connection)
@@ -76,6 +79,11 @@ class Postgres:
         self.run("create database {} template template_migrated", name)
         return name
 
+    def make_empty_database(self) -> str:
+        name = f"test_{next(self._numbers)}"
+        self.run("create database {}", name)
+        return name
+
     def drop_database(self, name: str) -> None:
         def is_dropped() -> bool:
             # Another role's backend may be on its way out still, or a vacuum on its way through:
@@ -89,7 +97,7 @@ class Postgres:
         wait_for(is_dropped, what=f"{name} is dropped")
 
     def stop(self) -> None:
-        self.process.terminate()
+        self.process.send_signal(signal.SIGINT)
         self.process.wait(20)
         self._log.close()
 
@@ -100,6 +108,32 @@ def postgres() -> Iterator[Postgres]:
     server = Postgres(folder)
     yield server
     server.stop()
+    shutil.rmtree(folder)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What asks for `server` runs on the embedded one, on Debian's, and on what else is there."""
+    if "server" in metafunc.fixturenames:
+        from tests.servers import name_of, programs_found
+
+        found = programs_found()
+        metafunc.parametrize(
+            "server", found, indirect=True, scope="session", ids=[name_of(each) for each in found]
+        )
+
+
+@pytest.fixture(scope="session")
+def server(request: pytest.FixtureRequest) -> "Iterator[Postgres | OutsideServer]":
+    """A PostgreSQL that the platform runs on, of each kind and version that is here."""
+    if request.param is None:
+        yield request.getfixturevalue("postgres")
+        return
+    from tests.servers import OutsideServer
+
+    folder = Path(tempfile.mkdtemp(prefix="grnry-test-"))
+    outside = OutsideServer(request.param, folder)
+    yield outside
+    outside.stop()
     shutil.rmtree(folder)
 
 

@@ -22,24 +22,29 @@ COMMAND = [sys.executable, "-m", "grnry"]
 class Granary:
     """`grnry up` on a data folder."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, **settings: str) -> None:
         self.data = data
+        self.environment = {**os.environ, **settings}
         self.process: subprocess.Popen[str]
-        self.said: dict[str, str] = {}
+        self.said: dict[str, Any] = {}
         self.password = ""
 
     def _avoid_known_ports(self) -> None:
         """Leave the ports that the README prints to the test that runs it."""
         if not (self.data / "ports.json").exists():
             self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-            ports = {"kafka": free_port(), "database": free_port()}
+            ports = {name: free_port() for name in ("kafka", "database", "metrics")}
             (self.data / "ports.json").write_text(json.dumps(ports))
 
     def start(self) -> "Granary":
         self._avoid_known_ports()
         up = ["up", "--data", str(self.data), "--port", "0", "--json"]
         self.process = subprocess.Popen(
-            [*COMMAND, *up], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [*COMMAND, *up],
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         assert self.process.stdout
         line = self.process.stdout.readline()
@@ -65,7 +70,7 @@ class Granary:
     def grnry(self, *words: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*COMMAND, *words],
-            env={**os.environ, "GRNRY_DATA": str(self.data)},
+            env={**self.environment, "GRNRY_DATA": str(self.data)},
             input=stdin,
             capture_output=True,
             text=True,
@@ -95,6 +100,18 @@ class Granary:
     def _is_back(self, name: str, before: int) -> bool:
         process = self.processes().get(name)
         return process is not None and process["pid"] != before and bool(process["ready"])
+
+    def note(self) -> dict[str, Any]:
+        """What the supervisor notes; read from its file, as asking the command line takes long."""
+        found: dict[str, Any] = json.loads((self.data / "running.json").read_text())
+        return found
+
+    def states(self) -> dict[str, str]:
+        return {process["name"]: process["state"] for process in self.note()["processes"]}
+
+    def journal(self) -> str:
+        """What the supervisor has said."""
+        return (self.data / "logs" / "supervisor.log").read_text()
 
     def platform(self) -> "psycopg.Connection[dict[str, Any]]":
         """A connection as the platform's role, for looking at everything."""

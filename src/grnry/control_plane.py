@@ -4,41 +4,44 @@ Everything the API's process consists of is made here, in the order in which it 
 other; nothing is found through globals.
 """
 
-import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import psycopg
 from fastapi import FastAPI
 
-from grnry.database.migrate import migrate
+from grnry.database.address import place_of
 from grnry.database.pool import Database
+from grnry.database.pool_metrics import PoolCollector
+from grnry.database.prepare import prepare_database
 from grnry.errors import GranaryError, StartError
 from grnry.event_types import api as event_types_api
 from grnry.event_types.service import EventTypes
+from grnry.events import api as events_api
 from grnry.events.collector import Collector
 from grnry.http.app import create_app
 from grnry.http.links import Links
+from grnry.http.metrics import new_registry
+from grnry.http.routing import Router
 from grnry.identity import api as identity_api
-from grnry.identity.bootstrap import bootstrap
-from grnry.identity.issuer import Issuer, issuer_url
-from grnry.identity.keys import SigningKeys
-from grnry.identity.tokens import Expected, TokenVerifier
+from grnry.identity import users_api
+from grnry.identity.trust import Trust
+from grnry.identity.users import Users
 from grnry.log.admin import Admin
+from grnry.log.cluster import Cluster
 from grnry.log.producer import Producer
 from grnry.persisters import api as persisters_api
 from grnry.persisters.service import Persisters
-from grnry.projects.credentials import ensure_role
+from grnry.projects import api as projects_api
+from grnry.projects.members import Members
+from grnry.projects.service import Projects
+from grnry.projects.watchdog import Watchdog
 from grnry.settings import Settings
-
-logger = logging.getLogger(__name__)
 
 WAIT_SECONDS = 60.0
 LOOK_SECONDS = 0.05
 CHECK_SECONDS = 1.0
-PROJECTS = ("global",)
 
 
 class ControlPlane:
@@ -47,42 +50,65 @@ class ControlPlane:
     def __init__(self, settings: Settings, address: str) -> None:
         self._settings = settings
         self.address = settings.public_url or address
-        self.database = Database(settings.database_url, application="grnry-api")
-        self.admin = Admin(settings.kafka_bootstrap)
-        self.producer = Producer(settings.kafka_bootstrap, "grnry-api")
-        self.keys = SigningKeys(self.database)
-        self.issuer = Issuer(self.database, self.keys, url=issuer_url(self.address))
-        self.verifier = TokenVerifier(self.keys, Expected(self.issuer.url))
+        self.database = Database(
+            settings.database_url,
+            application="grnry-api",
+            answer_seconds=settings.database_answer_seconds,
+        )
+        self.watchdog = Watchdog(self.database)
+        cluster = Cluster.of(settings)
+        self.admin = Admin(cluster)
+        self.producer = Producer(cluster, "grnry-api")
+        self.trust = Trust(settings, self.database, self.address)
+        outside = self.trust.outside
+        secrets = Path(settings.secrets_folder)
+        self.projects = Projects(self.database, secrets)
+        self.users = Users(self.database, outside_issuer=outside)
         self.event_types = EventTypes(self.database, self.admin)
         self.persisters = Persisters(self.database)
+        self.members = Members(self.database, self.event_types.consumer_roles, outside)
         self.collector = Collector(self.event_types, self.producer, settings.max_body_bytes)
 
     def prepare(self) -> None:
         """Bring database and log to where the first request finds all it needs."""
-        prepare_database(self._settings.database_url)
+        prepare_database(self._settings.database_url, self._settings.worker_database_url)
         self.database.open()
-        with self.database.transaction() as transaction:
-            for project in PROJECTS:
-                ensure_role(transaction, Path(self._settings.secrets_folder), project)
-        bootstrap(self.database, self._settings.admin_password, self._settings.cli_secret)
-        self.keys.signing_key()
+        self.projects.heal()
+        self.trust.prepare()
         wait_for_log(self.admin)
         self.event_types.heal()
 
     def app(self) -> FastAPI:
         links = Links(self._settings.public_url)
+        registry = new_registry()
+        registry.register(PoolCollector(self.database))
         return create_app(
+            registry=registry,
             settings=self._settings,
-            authenticator=self.verifier,
+            authenticator=self.trust.verifier,
+            projects=self.projects,
             routers=[
+                *self._project_routers(links),
                 event_types_api.router(self.event_types, links),
+                events_api.router(),
                 persisters_api.router(self.persisters, links),
             ],
-            raw_routes=[*self.collector.routes(), *identity_api.routes(self.issuer, links)],
+            raw_routes=[*self.collector.routes(), *self.trust.routes(links)],
             checks={"database": self.check_database, "log": self.check_log},
             open_paths=identity_api.OPEN_PATHS,
+            challenge=self.trust.challenge,
             lifespan=self._lifespan,
         )
+
+    def _project_routers(self, links: Links) -> list[Router]:
+        # As workers reach it: by an address, where the platform itself may use a socket.
+        url = self._settings.worker_database_url or self._settings.database_url
+        return [
+            projects_api.projects_router(self.projects, place_of(url), links),
+            projects_api.members_router(self.members, links),
+            users_api.search_router(self.users, links),
+            users_api.management_router(self.users, links),
+        ]
 
     def check_database(self) -> None:
         with self.database.transaction():
@@ -93,25 +119,11 @@ class ControlPlane:
 
     @asynccontextmanager
     async def _lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
+        self.watchdog.start()
         yield
+        self.watchdog.stop()
         self.producer.close()
         self.database.close()
-
-
-def prepare_database(url: str) -> None:
-    """Wait for the database and bring its schema to this version."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while True:
-        try:
-            with psycopg.connect(url, autocommit=True, connect_timeout=3) as connection:
-                for migration in migrate(connection):
-                    logger.info("Applied migration %d, %s.", migration.number, migration.name)
-                return
-        except psycopg.OperationalError as error:
-            if time.monotonic() > deadline:
-                said = str(error).strip().splitlines()[0]
-                raise StartError(f"The database does not answer: {said}") from error
-            time.sleep(LOOK_SECONDS)
 
 
 def wait_for_log(admin: Admin) -> None:

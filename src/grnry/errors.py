@@ -16,7 +16,7 @@
 The floor translates foreign exceptions into these; HTTP and the command line render them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -71,6 +71,20 @@ class AlreadyExists(GranaryError):  # noqa: N818
 
 class InUse(GranaryError):  # noqa: N818
     """Still in use."""
+
+    def __init__(
+        self, message: str = "Still in use.", users: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
+        self.users = dict(users or {})
+        """The paths of who uses it, by kind: `{"belts": ["/belts/11"]}`."""
+        super().__init__(message)
+
+    def sentence(self, users: Mapping[str, Sequence[str]]) -> str:
+        """The message, with links to who uses it in place of their paths."""
+        named = [f"{kind}: [{', '.join(links)}]" for kind, links in users.items() if links]
+        if not named:
+            return self.message
+        return f"{self.message.rstrip('.')}, it is still being referenced by {'; '.join(named)}."
 
 
 class PreconditionFailed(GranaryError):  # noqa: N818

@@ -7,13 +7,16 @@ import argparse
 import gc
 import logging
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from grnry.errors import CANNOT_START, StartError
 from grnry.logs import set_up_logging
-from grnry.settings import Settings
+from grnry.settings import PREFIX, Settings
 
 logger = logging.getLogger("grnry.processes")
 
@@ -22,63 +25,96 @@ def run_api(settings: Settings, host: str, port: int, fd: int | None) -> int:
     """Serve the API until a signal ends it."""
     import socket
 
-    import uvicorn
-
     from grnry.control_plane import ControlPlane
+    from grnry.http.listening import listen
+    from grnry.http.server import serve
 
-    if fd is not None:
-        listener = socket.socket(fileno=fd)
-        host, port = listener.getsockname()[:2]
+    need(settings, "database_url", "kafka_bootstrap")
+    listener = listen(host, port) if fd is None else socket.socket(fileno=fd)
+    host, port = listener.getsockname()[:2]
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    plane = ControlPlane(settings, address)
+    plane = ControlPlane(with_places(settings), address)
     plane.prepare()
-    config = uvicorn.Config(
-        plane.app(),
-        host=host,
-        port=port,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        proxy_headers=False,
-        server_header=False,
-        access_log=False,
-        log_config=None,
-        timeout_graceful_shutdown=10,
-        timeout_keep_alive=30,
-    )
+    app = plane.app()
     gc.collect()
     gc.freeze()
-    server = uvicorn.Server(config)
-    server.run(sockets=[listener] if fd is not None else None)
-    return 0 if server.started else 1
+    # The server sends itself the signal once more when it has shut down; that is no end by it.
+    for sig in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sig, lambda _number, _frame: None)
+    return serve(app, settings, listener)
 
 
-def run_broker(data: Path, listen: str, fsync: str) -> int:
+def need(settings: Settings, *names: str) -> None:
+    """Raise one sentence that names every setting which is missing."""
+    if missing := [PREFIX + name.upper() for name in names if not getattr(settings, name)]:
+        raise StartError(
+            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set. A process "
+            "that is started alone is told by the environment what it works on; `grnry up` starts "
+            "all of them and needs nothing."
+        )
+
+
+def with_places(settings: Settings) -> Settings:
+    """The credentials of projects are kept in the data folder unless another place is given."""
+    folder = settings.secrets_folder or str(Path(settings.data) / "secrets")
+    return msgspec.structs.replace(settings, secrets_folder=folder)
+
+
+def host_and_port(name: str, text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not port.isdecimal() or int(port) > 65535:
+        raise StartError(f"{name} must be HOST:PORT, such as 127.0.0.1:9092, but is '{text}'.")
+    return host.strip("[]"), int(port)
+
+
+def run_broker(given: argparse.Namespace) -> int:
     """Run the embedded log until a signal ends it."""
-    from grnry.log.broker import BrokerSettings, BrokerStartError, run
+    from grnry.log.broker import BrokerSettings, BrokerStartError, Security, run
 
-    host, _, port = listen.rpartition(":")
-    if fsync not in ("always", "interval"):
-        raise StartError(f"--fsync must be 'always' or 'interval' but is '{fsync}'.")
+    if given.fsync not in ("always", "interval"):
+        raise StartError(f"--fsync must be 'always' or 'interval' but is '{given.fsync}'.")
+    if given.tls_key and not given.tls_certificate:
+        raise StartError("--tls-key needs its certificate: give --tls-certificate as well.")
+    host, port = host_and_port("--listen", given.listen)
+    advertised = host_and_port("--advertise", given.advertise) if given.advertise else None
+    if given.metrics:
+        host_and_port("--metrics", given.metrics)
+    settings = BrokerSettings(
+        given.data,
+        host or "127.0.0.1",
+        port,
+        advertised_host=advertised and advertised[0],
+        advertised_port=advertised and advertised[1],
+        fsync=given.fsync,
+        metrics_address=given.metrics,
+        security=Security(given.tls_certificate, given.tls_key, given.users, given.insecure),
+    )
     try:
-        return run(BrokerSettings(data, host or "127.0.0.1", int(port), fsync=fsync))  # type: ignore[arg-type]
+        return run(settings)
     except BrokerStartError as error:
         raise StartError(str(error)) from error
 
 
-def run_reconciler(settings: Settings, health: Path | None) -> int:
+def run_reconciler(settings: Settings, health: str) -> int:
     """Keep what is deployed as it is wanted until a signal ends it."""
     from grnry import workers
     from grnry.deployments.process import run_reconciler as run
+    from grnry.deployments.worker import health_address
 
+    need(settings, "database_url", "kafka_bootstrap")
+    if health and "/" not in health:
+        host_and_port("--health", health)
     logs = Path(settings.data) / "logs" / "deployments"
-    return run(settings.database_url, workers.run, logs, health)
+    return run(settings.database_url, workers.run, logs, health_address(health) if health else None)
 
 
-def run_worker(command: Sequence[str]) -> int:
+def run_worker(settings: Settings, command: Sequence[str]) -> int:
     """Run one worker in this process."""
     from grnry import workers
 
+    need(settings, "kafka_bootstrap")
+    if not settings.worker_database_url:
+        need(settings, "database_url")
     return workers.run(command, os.environ)
 
 
@@ -92,9 +128,15 @@ def parser() -> argparse.ArgumentParser:
     broker = kinds.add_parser("broker")
     broker.add_argument("--data", type=Path, required=True)
     broker.add_argument("--listen", default="127.0.0.1:9092")
+    broker.add_argument("--advertise")
     broker.add_argument("--fsync", default="always")
+    broker.add_argument("--metrics")
+    broker.add_argument("--tls-certificate", type=Path)
+    broker.add_argument("--tls-key", type=Path)
+    broker.add_argument("--users", type=Path)
+    broker.add_argument("--insecure", action="store_true")
     reconciler = kinds.add_parser("reconciler")
-    reconciler.add_argument("--health", type=Path)
+    reconciler.add_argument("--health", default="")
     run = kinds.add_parser("run")
     run.add_argument("command", nargs="+")
     return top
@@ -107,11 +149,11 @@ def start(arguments: argparse.Namespace) -> int:
         case "api":
             return run_api(settings, arguments.host, arguments.port, arguments.fd)
         case "broker":
-            return run_broker(arguments.data, arguments.listen, arguments.fsync)
+            return run_broker(arguments)
         case "reconciler":
             return run_reconciler(settings, arguments.health)
         case _:
-            return run_worker(arguments.command)
+            return run_worker(settings, arguments.command)
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -24,8 +24,38 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     worker_database_url: str = ""
     """The same database, as the role that workers write with."""
 
+    database_answer_seconds: Annotated[float, Meta(ge=0.1, le=300)] = 5.0
+    """How long one statement of a request may take before the request is answered 503."""
+
     kafka_bootstrap: str = ""
     """Host and port of the log's brokers, comma-separated."""
+
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """Whether the brokers are spoken to encrypted, and with a name and a password."""
+
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    """How name and password are given."""
+
+    kafka_username: str = ""
+    """The name to come with."""
+
+    kafka_password: str = ""
+    """Its password."""
+
+    kafka_ca: str = ""
+    """A file with the certificates to trust the brokers by (PEM); else the machine's own."""
+
+    kafka_certificate: str = ""
+    """A file with the certificate to show (PEM), where brokers ask for one."""
+
+    kafka_key: str = ""
+    """The file with its private key (PEM)."""
+
+    min_free_mb: Annotated[int, Meta(ge=0)] = 512
+    """How much disk has to be free where the data folder lies, for `grnry up` to start."""
+
+    log_files_mb: Annotated[int, Meta(ge=16)] = 256
+    """How large the log files of `grnry up` may become, all together."""
 
     public_url: str = ""
     """The address users reach the API at; links start with it. Else the request's own."""
@@ -36,11 +66,56 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     cli_secret: str = ""
     """The secret of the client `grnry-cli`, with which the command line logs in by itself."""
 
+    oidc_issuer: str = ""
+    """The OIDC issuer whose tokens count, such as a Keycloak realm; else the built-in one's."""
+
+    oidc_audience: str = ""
+    """Comma-separated; one of them has to be in a token's `aud`, or be its `azp`."""
+
+    oidc_jwks_url: str = ""
+    """Where that issuer's keys are, if they are not where its discovery document says."""
+
+    oidc_ca: str = ""
+    """A PEM file with the authorities behind the issuer's certificate; else the system's."""
+
     secrets_folder: str = ""
     """Where the credentials of projects are kept, as files only the owner can read."""
 
     max_body_bytes: Annotated[int, Meta(ge=1024)] = 16 * 1024 * 1024
     """The largest request body."""
+
+    max_url_bytes: Annotated[int, Meta(ge=256)] = 8192
+    """The longest URL."""
+
+    max_header_bytes: Annotated[int, Meta(ge=1024)] = 32 * 1024
+    """The largest head of a request: the names and values of its headers."""
+
+    max_headers: Annotated[int, Meta(ge=10)] = 100
+    """The most headers of a request."""
+
+    max_requests: Annotated[int, Meta(ge=1)] = 256
+    """The most requests at work at once."""
+
+    max_connections: Annotated[int, Meta(ge=1)] = 2000
+    """The most connections at once."""
+
+    max_keep_alive_requests: Annotated[int, Meta(ge=1)] = 10_000
+    """The most requests on one connection."""
+
+    keep_alive_seconds: Annotated[int, Meta(ge=1)] = 30
+    """How long a connection may be idle between two requests."""
+
+    head_seconds: Annotated[float, Meta(gt=0)] = 10
+    """How long the head of a request may take to come."""
+
+    body_seconds: Annotated[float, Meta(gt=0)] = 20
+    """How long a body may take to come, and one second more for every 8 KiB of it."""
+
+    request_seconds: Annotated[float, Meta(gt=0)] = 60
+    """How long the answer to a request may take."""
+
+    cors_origins: str = ""
+    """Origins whose pages may call the API from a browser, comma-separated, or `*`."""
 
     trusted_proxies: str = ""
     """Addresses and networks whose `Forwarded` and `X-Forwarded-*` headers are believed."""

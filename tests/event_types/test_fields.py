@@ -117,7 +117,8 @@ def test_what_cannot_change_may_be_repeated_only(name: str, value: object, reaso
 
 @pytest.mark.parametrize("field", [field for field in FIELDS if not field.is_fixed])
 def test_only_names_and_descriptions_keep_the_version(field: Any) -> None:
-    after = replace(CALLS, **{field.attribute: "another"})
+    other: dict[str, Any] = {field.attribute: "another"}
+    after = replace(CALLS, **other)
     assert makes_version(CALLS, after) is (field.name not in ("displayName", "description"))
     assert not makes_version(CALLS, CALLS)
 

@@ -3,19 +3,17 @@
 import json
 import os
 import pty
-import signal
 import socket
 import subprocess
 import threading
-import time
 from pathlib import Path
 
 import httpx2
 import psycopg
 import pytest
 
-from grnry.household.folder import start_of
 from tests.conftest import wait_for
+from tests.log.broker.running import RunningBroker
 from tests.running import COMMAND, Granary, every_process
 
 
@@ -61,32 +59,12 @@ def test_ctrl_c_at_a_terminal_stops_all_in_order(stopped: Granary) -> None:
         said += os.read(terminal, 4096)
     os.write(terminal, b"\x03")
     assert process.wait(30) == 0
-    rest = os.read(terminal, 4096)
+    rest = os.read(terminal, 65536)
     os.close(terminal)
+    assert b"Stopping everything, in order." in rest
+    assert b"Stopped after" in rest
     assert b"Traceback" not in said + rest
     assert every_process(stopped.data) == {}
-
-
-def test_a_second_signal_hurries(stopped: Granary) -> None:
-    stopped.start()
-    os.kill(stopped.pid("broker"), signal.SIGSTOP)
-    stopped.process.send_signal(signal.SIGINT)
-    wait_for(lambda: not is_noted(stopped, "api"), what="it is stopping")
-    began = time.monotonic()
-    stopped.process.send_signal(signal.SIGINT)
-    assert stopped.wait() == 0
-    assert time.monotonic() - began < 10
-
-
-def is_noted(granary: Granary, name: str) -> bool:
-    return any(process["name"] == name for process in note(granary))
-
-
-def note(granary: Granary) -> list[dict[str, object]]:
-    found: list[dict[str, object]] = json.loads((granary.data / "running.json").read_text())[
-        "processes"
-    ]
-    return found
 
 
 def test_a_start_in_the_background_says_the_same_and_is_stopped_by_a_command(
@@ -146,19 +124,6 @@ def cpu_ticks(pid: int) -> int:
     return int(fields[11])
 
 
-def test_a_backend_that_stands_still_is_not_left_behind(stopped: Granary) -> None:
-    stopped.start()
-    connection = stopped.platform()
-    backend = connection.info.backend_pid
-    os.kill(backend, signal.SIGSTOP)
-    stopped.process.send_signal(signal.SIGINT)
-    wait_for(lambda: [p["name"] for p in note(stopped)] == ["postgres"], what="it is the last")
-    stopped.process.send_signal(signal.SIGINT)
-    assert stopped.wait() == 0
-    assert start_of(backend) is None
-    connection.close()
-
-
 def test_a_pid_file_that_names_another_process_is_no_obstacle(stopped: Granary) -> None:
     stopped.start()
     stopped.stop()
@@ -167,3 +132,17 @@ def test_a_pid_file_that_names_another_process_is_no_obstacle(stopped: Granary) 
     (cluster / "postmaster.pid").write_text(stale)
     stopped.start()
     assert stopped.processes()["postgres"]["restarts"] == 0
+
+
+def test_brokers_that_the_environment_names_take_the_place_of_the_log(
+    stopped: Granary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with RunningBroker(tmp_path / "other") as other:
+        monkeypatch.setenv("GRNRY_KAFKA_BOOTSTRAP", other.address)
+        stopped.start()
+        assert stopped.said["kafka"] == other.address
+        assert set(stopped.processes()) == {"postgres", "api", "reconciler"}
+        stopped.do("event-type", "create", "calls", "--correlation-id", "payload.user")
+        assert "grnry_data_in_calls" in other.admin.list_topics(timeout=10).topics
+        assert "grnry_data_in_calls" in stopped.do("topic", "list")
+        assert stopped.stop() == 0

@@ -1,10 +1,11 @@
 """An app with one operation of every kind that the floor has to serve."""
 
+import logging
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import pytest
-from fastapi import Path, Query, Request, Response
+from fastapi import FastAPI, Path, Query, Request, Response
 from pydantic import Field
 from starlette.testclient import TestClient
 
@@ -33,6 +34,8 @@ from grnry.settings import Settings
 from tests.identity.signing import EXPECTED, RSA, FixedKeys, claims, sign
 
 LIMIT = 2048
+
+logger = logging.getLogger("tests.http")
 
 
 class Part(RequestBody):
@@ -63,6 +66,7 @@ ERRORS: dict[str, GranaryError | Exception] = {
     "missing": NotFound("Belt with ID '425' not found."),
     "taken": AlreadyExists("Event Type with name 'X' already exists."),
     "used": InUse("Event Type 'x' is in use."),
+    "linked": InUse("Cannot delete Event Type 'x'.", {"belts": ["/belts/1", "/belts/2"]}),
     "stale": PreconditionFailed(),
     "busy": TooManyRequests("Too many failed logins.", 7),
     "away": ServiceAway(),
@@ -107,6 +111,20 @@ def things() -> Router:
     def fail(name: str) -> None:
         raise ERRORS[name]
 
+    @router.get("/log/thread")
+    def log_in_thread(request: Request) -> None:
+        logger.info("seen %s", request.url.path)
+        logger.warning("seen %s again", request.url.path)
+
+    @router.get("/log/loop")
+    async def log_in_loop(request: Request) -> None:
+        logger.info("seen %s", request.url.path)
+        logger.warning("seen %s again", request.url.path)
+
+    @router.get("/log/secrets")
+    def log_secrets(request: Request) -> None:
+        logger.info("seen secrets: %s %s", dict(request.headers), {"password": "hunter2"})
+
     return router
 
 
@@ -115,7 +133,7 @@ def tagged() -> Router:
     tag = entity_tag("thing", 1)
 
     @router.get("/tagged")
-    def show(known: IfNoneMatch, response: Response) -> Any:
+    def show_tagged(known: IfNoneMatch, response: Response) -> Any:
         if known.includes(tag):
             return not_modified(tag)
         response.headers.update(tag_headers(tag))
@@ -145,8 +163,8 @@ async def explode(request: Request) -> Response:
     raise ERRORS[request.path_params["name"]]
 
 
-def make_client(settings: Settings, **others: object) -> TestClient:
-    app = create_app(
+def make_app(settings: Settings) -> FastAPI:
+    return create_app(
         settings=settings,
         authenticator=TokenVerifier(FixedKeys(RSA), EXPECTED),
         routers=[things(), tagged()],
@@ -156,7 +174,10 @@ def make_client(settings: Settings, **others: object) -> TestClient:
         ],
         checks={"database": lambda: None},
     )
-    return TestClient(app, "http://granary.test", client=("192.0.2.7", 1))
+
+
+def make_client(settings: Settings) -> TestClient:
+    return TestClient(make_app(settings), "http://granary.test", client=("192.0.2.7", 1))
 
 
 @pytest.fixture(scope="session")

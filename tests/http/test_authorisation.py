@@ -104,7 +104,7 @@ def test_both_operations_are_described(client: TestClient) -> None:
     scoped = described["/projects/{project_name}/rooms/{name}"]["post"]
     unscoped = described["/rooms/{name}"]["post"]
     assert (named(scoped), named(unscoped)) == (["project_name", "name"], ["name"])
-    assert (scoped["summary"], unscoped["summary"]) == ("Make", "Make In Global")
+    assert (scoped["summary"], unscoped["summary"]) == ("Make a room", "Make a room")
     assert "In the project `global`." in unscoped["description"]
     assert "Needs the role `editor` of the project." in scoped["description"]
     assert scoped["x-permission"] == unscoped["x-permission"] == CHANGE.name

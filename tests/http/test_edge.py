@@ -28,9 +28,24 @@ def test_a_trace_goes_on(traceparent: str, b3: str, found: str) -> None:
     assert trace_of(traceparent, b3).trace_id == found
 
 
-@given(st.text(max_size=80), st.text(max_size=40))
-def test_anything_else_begins_a_new_trace(traceparent: str, b3: str) -> None:
-    trace = trace_of(traceparent, b3)
+@pytest.mark.parametrize(
+    ("single", "b3", "found"),
+    [
+        (f"{TRACE}-00f067aa0ba902b7-1", "", TRACE),
+        ("00000000075bcd15-00f067aa0ba902b7", "", "00000000075bcd15"),
+        (f"{TRACE}-00f067aa0ba902b7-d-05e3ac9a4f6e3b90", "00000000075bcd15", TRACE),
+        ("0", "00000000075bcd15", "00000000075bcd15"),
+        (f"{'0' * 32}-00f067aa0ba902b7", "00000000075bcd15", "00000000075bcd15"),
+    ],
+)
+def test_b3_may_come_as_one_header(single: str, b3: str, found: str) -> None:
+    assert trace_of("", b3, single).trace_id == found
+    assert trace_of(PARENT, b3, single).trace_id == TRACE
+
+
+@given(st.text(max_size=80), st.text(max_size=40), st.text(max_size=80))
+def test_anything_else_begins_a_new_trace(traceparent: str, b3: str, single: str) -> None:
+    trace = trace_of(traceparent, b3, single)
     assert len(trace.trace_id) in {16, 32}
     assert len(trace.span_id) == 16
     assert int(trace.trace_id, 16) > 0

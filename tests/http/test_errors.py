@@ -56,7 +56,7 @@ CASES: list[Case] = [
     ("POST", "/things", {"json": {"displayName": "x" * 21}}, 400, "bad_parameter_value",
      "Parameter 'displayName' must have at most 20 characters but has 21."),
     ("POST", "/things", {"json": {"displayName": "a\0b"}}, 400, "bad_parameter_value",
-     "Parameter 'body' must not contain the character U+0000."),
+     "Parameter 'displayName' must not contain the character U+0000."),
     ("POST", "/things", {"content": b'{"displayName": "\\ud800"}'}, 400, "bad_parameter_value",
      "Parameter 'body' must be JSON but is malformed at character"),
     ("POST", "/things", {"json": {"displayName": "a", "count": 750}}, 400, "bad_parameter_value",
@@ -181,3 +181,26 @@ def test_a_crash_is_logged_with_its_trace_and_its_stack(
     assert record.getMessage() == "GET /things/errors/crash failed"
     assert record.exc_info
     assert isinstance(record.exc_info[1], RuntimeError)
+
+
+def test_who_uses_a_thing_is_told_by_links(client: TestClient) -> None:
+    answer = client.get("/things/errors/linked")
+    error = answer.json()
+    links = ["http://granary.test/belts/1", "http://granary.test/belts/2"]
+    assert (answer.status_code, error["type"]) == (412, "entity_in_use")
+    assert error["message"] == (
+        "Cannot delete Event Type 'x', it is still being referenced by belts: "
+        f"[{', '.join(links)}]."
+    )
+    assert error["_links"] == {"belts": [{"href": link} for link in links]}
+    assert "_links" not in client.get("/things/errors/used").json()
+
+
+def test_parameters_and_bodies_are_looked_at_together(client: TestClient) -> None:
+    error = client.get("/things-whole?pagesize=0&offset=x&export=true").json()
+    assert [problem["name"] for problem in error["invalidParams"]] == ["pagesize", "offset"]
+    body = {"count": "x", "parts": [{"name": "a\0"}], "displayName": "\0"}
+    error = client.post("/things", json=body).json()
+    assert {problem["name"] for problem in error["invalidParams"]} == {
+        *("count", "parts[0].name", "displayName")
+    }

@@ -97,3 +97,26 @@ TOKEN = sign(claims())
 )
 def test_credentials_are_masked(text: str, masked: str) -> None:
     assert mask(text) == masked
+
+
+def test_every_line_of_a_request_carries_its_trace(client: TestClient, stream: io.StringIO) -> None:
+    set_up_logging("api", stream=stream, as_json=True)
+    for number, path in enumerate(["/things/log/thread", "/things/log/loop"]):
+        trace = f"{number + 1:032x}"
+        client.get(path, headers={"traceparent": f"00-{trace}-00f067aa0ba902b7-01"})
+        lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+        own = [line for line in lines if line["message"].startswith(f"seen {path}")]
+        assert [line["traceId"] for line in own] == [trace, trace]
+        assert len({line["spanId"] for line in own}) == 1
+
+
+def test_no_token_and_no_password_stands_in_a_line_of_a_request(
+    client: TestClient, stream: io.StringIO
+) -> None:
+    set_up_logging("api", stream=stream, level="debug")
+    for path in ("/things/errors/crash", "/things/log/secrets", f"/nowhere/{TOKEN}"):
+        client.get(path, params={"access_token": TOKEN}, headers={"Authentication": TOKEN})
+    assert "ERROR" in stream.getvalue()
+    assert "seen secrets" in stream.getvalue()
+    for secret in (TOKEN, TOKEN.split(".")[2], "hunter2"):
+        assert secret not in stream.getvalue()

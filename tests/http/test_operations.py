@@ -75,10 +75,14 @@ def test_the_description_names_every_error_once(anonymous: TestClient) -> None:
     schema = anonymous.get("/openapi.json").json()
     assert schema["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
     error = schema["components"]["schemas"]["Error"]["properties"]
-    assert set(error) == {"timestamp", "type", "message", "details", "traceId", "invalidParams"}
+    assert set(error) == {
+        *("timestamp", "type", "message", "details", "traceId"), "invalidParams", "_links"
+    }  # fmt: skip
     make = schema["paths"]["/things"]["post"]
-    assert make["security"] == [{"token": []}]
-    assert list(make["responses"]) == ["200", "400", "401", "403", "413", "415", "500", "503"]
+    assert make["security"] == [{"token": []}, {"authentication": []}]
+    assert list(make["responses"]) == [
+        *("200", "400", "401", "403", "408", "413", "414", "415", "431", "500", "503")
+    ]
     assert make["responses"]["415"] == {"$ref": "#/components/responses/Error415"}
     assert "security" not in schema["paths"]["/health/live"]["get"]
     assert "404" in schema["paths"]["/things/{number}"]["get"]["responses"]

@@ -1,31 +1,20 @@
 """The app behind a real server, over plain sockets: what a test client would smooth over."""
 
 import socket
-import threading
 from collections.abc import Iterator
 
 import pytest
-import uvicorn
 
 from grnry.settings import Settings
-from tests.conftest import free_port, wait_for
-from tests.http.conftest import LIMIT, make_client
+from tests.http.conftest import LIMIT, make_app
+from tests.http.serving import served
 
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    number = free_port()
-    app = make_client(Settings(max_body_bytes=LIMIT)).app
-    config = uvicorn.Config(
-        app, port=number, log_config=None, ws="none", proxy_headers=False, server_header=False
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    wait_for(lambda: server.started)
-    yield number
-    server.should_exit = True
-    thread.join()
+    settings = Settings(max_body_bytes=LIMIT)
+    with served(make_app(settings), settings) as number:
+        yield number
 
 
 def exchange(port: int, text: bytes) -> bytes:

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from psycopg import sql
 
 from grnry.database.pool import Database
 from grnry.identity import keys as module
@@ -48,6 +49,37 @@ def test_another_process_learns_a_rotated_key(database: Database) -> None:
     assert two.key(str(first)) is not None
 
 
+def test_a_process_that_only_verifies_learns_what_is_dropped(database: Database) -> None:
+    moment = 0.0
+    keys = SigningKeys(database, lambda: moment)
+    first = str(keys.signing_key().kid)
+    SigningKeys(database).rotate()
+    with database.transaction() as transaction:
+        transaction.run(sql.SQL("delete from grnry.signing_keys where kid = {}").format(first))
+    assert keys.key(first) is not None
+    moment += module.REFRESH_SECONDS
+    assert keys.key(first) is None
+
+
+def test_what_each_key_is_for_is_listed(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = SigningKeys(database)
+    assert keys.list() == []
+    first = keys.signing_key().kid
+    second = keys.rotate()
+    assert [(key.kid, key.state) for key in keys.list()] == [
+        (second, "published, signs soon"),
+        (first, "signs"),
+    ]
+    monkeypatch.setattr(module, "PUBLISHED_SECONDS", 0)
+    assert [key.state for key in keys.list()] == ["signs", "verifies"]
+    monkeypatch.setattr(module, "GRACE_SECONDS", 0)
+    assert [key.state for key in keys.list()] == ["signs", "over"]
+    (published,) = SigningKeys(database).published()["keys"]
+    assert published["kid"] == second
+
+
 def test_superseded_keys_are_dropped_when_no_token_of_theirs_lives(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -57,7 +89,6 @@ def test_superseded_keys_are_dropped_when_no_token_of_theirs_lives(
     third = keys.rotate()
     assert all(keys.key(kid) for kid in (first, second, third))
     monkeypatch.setattr(module, "GRACE_SECONDS", 0)
-    keys.rotate()
-    assert keys.key(first) is None
-    assert keys.key(second) is None
-    assert keys.key(third) is not None
+    fourth = keys.rotate()
+    assert [keys.key(kid) for kid in (first, second, third)] == [None] * 3
+    assert keys.key(fourth) is not None

@@ -1,14 +1,19 @@
 """Tokens of an issuer elsewhere; the built-in one stands in for it, over real HTTP."""
 
 import threading
+import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import msgspec
 import pytest
 import uvicorn
+from joserfc.jwk import OKPKey
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from grnry.database.pool import Database
-from grnry.errors import AuthenticationFailed
+from grnry.errors import AuthenticationFailed, StartError
 from grnry.http.app import create_app
 from grnry.http.links import Links
 from grnry.identity import keys as keys_module
@@ -16,10 +21,20 @@ from grnry.identity.api import OPEN_PATHS, routes
 from grnry.identity.bootstrap import bootstrap
 from grnry.identity.issuer import Issuer, TokenRequest, issuer_url
 from grnry.identity.keys import SigningKeys
-from grnry.identity.oidc import REFRESH_SECONDS, REREAD_SECONDS, IssuerAway, OidcKeys
+from grnry.identity.oidc import (
+    AT_ONCE,
+    MOST_WAITING,
+    REFRESH_SECONDS,
+    REREAD_SECONDS,
+    RETRY_SECONDS,
+    Fetcher,
+    IssuerAway,
+    OidcKeys,
+)
 from grnry.identity.tokens import Expected, TokenVerifier
 from grnry.settings import Settings
 from tests.conftest import free_port, wait_for
+from tests.identity.signing import EXPECTED, ISSUER, RSA, claims, sign
 
 
 class Elsewhere:
@@ -105,7 +120,6 @@ def test_a_key_rotated_while_running(
     verifier.authenticate(elsewhere.token())
     monkeypatch.setattr(keys_module, "PUBLISHED_SECONDS", 0)
     elsewhere.keys.rotate()
-    clock.now += REREAD_SECONDS
     assert verifier.authenticate(elsewhere.token()).username == "admin"
 
 
@@ -114,10 +128,77 @@ def test_made_up_key_ids_cause_no_storm(elsewhere: Elsewhere, clock: Clock) -> N
     keys = OidcKeys(elsewhere.issuer.url, clock=clock)
     for number in range(100):
         assert keys.key(f"made up {number}") is None
-    assert elsewhere.asked == 2
-    clock.now += REREAD_SECONDS
-    assert keys.key("made up") is None
-    assert elsewhere.asked == 4
+    assert elsewhere.asked == 2 * AT_ONCE
+    for _ in range(3):
+        clock.now += REREAD_SECONDS
+        for number in range(10):
+            assert keys.key(f"made up {number}") is None
+    assert elsewhere.asked == 2 * (AT_ONCE + 3)
+
+
+def test_an_issuer_that_is_away_is_asked_again_soon_but_not_for_each_token(clock: Clock) -> None:
+    asked = []
+
+    def fetch(url: str) -> bytes:
+        asked.append(url)
+        raise IssuerAway
+
+    keys = OidcKeys("https://issuer.example", fetch, clock=clock)
+    for moment in (0, 0.2, 0.4, RETRY_SECONDS):
+        clock.now = moment
+        with pytest.raises(IssuerAway):
+            keys.key("any")
+    assert len(asked) == 2
+
+
+def test_an_issuer_that_hangs_holds_few_requests_and_none_of_known_keys(clock: Clock) -> None:
+    """Threads are everybody's: those beyond the places are told at once to come again."""
+    hangs, goes_on = threading.Event(), threading.Event()
+    known = sign(claims())
+    document = msgspec.json.encode({"keys": [RSA.as_dict(private=False)]})
+
+    def fetch(url: str) -> bytes:
+        if hangs.is_set():
+            goes_on.wait(60)
+        return document
+
+    keys = OidcKeys(ISSUER, fetch, jwks_url="x", clock=clock)
+    verifier = TokenVerifier(keys, EXPECTED)
+    verifier.authenticate(known)
+    hangs.set()
+    clock.now += REFRESH_SECONDS
+    with ThreadPoolExecutor(MOST_WAITING * 3) as threads:
+        waiting = [threads.submit(keys.key, "unknown") for _ in range(MOST_WAITING * 3)]
+        wait_for(lambda: sum(each.done() for each in waiting) == MOST_WAITING * 2)
+        assert all(isinstance(each.exception(), IssuerAway) for each in waiting if each.done())
+        assert verifier.authenticate(sign(claims(jti="2"))).username == "ada"
+        goes_on.set()
+
+
+def test_the_keys_address_may_be_given(elsewhere: Elsewhere, clock: Clock) -> None:
+    elsewhere.start()
+    place = f"{elsewhere.issuer.url}/protocol/openid-connect/certs"
+    keys = OidcKeys("https://known.elsewhere", jwks_url=place, clock=clock)
+    assert keys.key(str(elsewhere.keys.signing_key().kid)) is not None
+    assert elsewhere.asked == 1
+
+
+@pytest.mark.parametrize("name", ["EdDSA", "Ed25519"])
+def test_a_key_may_say_either_name_of_its_algorithm(name: str) -> None:
+    key = OKPKey.generate_key("Ed25519", {"kid": "okp"}, private=True)
+    published = {**key.as_dict(private=False), "use": "sig", "alg": name}
+    document = msgspec.json.encode({"keys": [published]})
+    verifier = TokenVerifier(OidcKeys(ISSUER, lambda _: document, jwks_url="x"), EXPECTED)
+    with warnings.catch_warnings(action="ignore"):
+        token = sign(claims(), key, "EdDSA")
+    assert verifier.authenticate(token).username == "ada"
+
+
+def test_a_file_without_authorities_stops_the_start(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("none")
+    for name in ("ca.pem", "missing.pem"):
+        with pytest.raises(StartError, match="GRNRY_OIDC_CA"):
+            Fetcher(str(tmp_path / name))
 
 
 def test_an_issuer_that_is_away_is_told_apart_from_a_wrong_token(
@@ -145,21 +226,23 @@ ANSWERS = {
     "no json": b"<html>",
     "no object": b"[]",
     "no address": b"{}",
-    "keys no list": b'{"jwks_uri": "x", "keys": 5}',
+    "keys no list": b'{"issuer": "x", "jwks_uri": "x", "keys": 5}',
+    "another's": b'{"issuer": "y", "jwks_uri": "x", "keys": []}',
+    "not UTF-8": b'{"issuer": "\xff"}',
 }
 
 
 @pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS.keys())
 def test_an_issuer_that_talks_nonsense_is_away(answer: bytes) -> None:
     with pytest.raises(IssuerAway):
-        OidcKeys("https://issuer.example", lambda _: answer).key("any")
+        OidcKeys("x", lambda _: answer).key("any")
 
 
 def test_keys_of_other_kinds_are_left_out() -> None:
-    document = b"""{"jwks_uri": "x", "keys": [
+    document = b"""{"issuer": "x", "jwks_uri": "x", "keys": [
         {"kty": "oct", "kid": "a", "k": "c2VjcmV0"}, {"kty": "new", "kid": "b"},
         {"kty": "RSA", "kid": "c"}, {"kty": "OKP", "kid": "d", "use": "enc"}, {"kty": "RSA"}]}"""
-    keys = OidcKeys("https://issuer.example", lambda _: document)
+    keys = OidcKeys("x", lambda _: document)
     assert [keys.key(kid) for kid in "abcd"] == [None] * 4
     with pytest.raises(AuthenticationFailed):
         TokenVerifier(keys, Expected("x")).authenticate("a.b.c")

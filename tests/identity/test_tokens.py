@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from grnry.errors import AuthenticationFailed
-from grnry.identity.tokens import REMEMBERED, Expected, TokenVerifier, verified_claims
+from grnry.identity.tokens import (
+    REMEMBERED,
+    Expected,
+    TokenVerifier,
+    claimed_issuer,
+    verified_claims,
+)
 from tests.identity.signing import EXPECTED, ISSUER, RSA, FixedKeys, claims, sign
 
 OTHER = RSAKey.generate_key(2048, {"kid": "rsa"}, private=True)
@@ -24,7 +30,7 @@ NOW = int(time.time())
 
 
 def verifier(audience: str = "") -> TokenVerifier:
-    return TokenVerifier(KEYS, Expected(ISSUER, audience))
+    return TokenVerifier(KEYS, Expected(ISSUER, tuple(audience.split())))
 
 
 def encoded(value: object) -> str:
@@ -117,7 +123,7 @@ def test_an_audience_is_checked_where_one_is_expected(
     token = sign(claims(**given_claims))
     verifier().authenticate(token)
     if believed:
-        verifier("granary").authenticate(token)
+        verifier("other granary").authenticate(token)
     else:
         with pytest.raises(AuthenticationFailed):
             verifier("granary").authenticate(token)
@@ -170,3 +176,26 @@ def test_any_text_is_refused_and_nothing_worse(text: str) -> None:
 def test_any_parts_are_refused_and_nothing_worse(parts: list[bytes]) -> None:
     with pytest.raises(AuthenticationFailed):
         verified_claims(".".join(encoded(part) for part in parts), KEYS)
+
+
+@given(st.integers(0, 2000), st.characters(codec="ascii"))
+def test_a_token_that_was_changed_anywhere_is_refused(place: int, other: str) -> None:
+    token = sign(claims())
+    place %= len(token)
+    changed = token[:place] + other + token[place + 1 :]
+    last_of_part = place + 1 == len(token) or token[place + 1] == "."
+    # The last character of a part has bits that count for nothing.
+    if changed != token and not last_of_part:
+        with pytest.raises(AuthenticationFailed):
+            verifier().authenticate(changed)
+
+
+@given(st.text(max_size=300))
+def test_any_text_names_an_issuer_or_none(text: str) -> None:
+    assert isinstance(claimed_issuer(text), str)
+    assert claimed_issuer(f"x.{encoded({'iss': text})}.y") == text
+
+
+@given(st.binary(max_size=60))
+def test_any_payload_names_an_issuer_or_none(payload: bytes) -> None:
+    assert isinstance(claimed_issuer(f"x.{encoded(payload)}.y"), str)

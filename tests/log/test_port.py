@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from grnry.log.admin import Admin
-from grnry.log.consumer import Consumer, Membership, Partition
+from grnry.log.consumer import Consumer, Membership
 from grnry.log.producer import Outcome, Producer
-from grnry.log.records import LogAway, Outgoing
+from grnry.log.records import LogAway, Outgoing, Partition
 from tests.log.broker.running import RunningBroker, wait_until
 
 

@@ -16,7 +16,9 @@ app = typer.Typer(help="Run the embedded log alone; check and list the files of 
 
 DEFAULT = Path(".grnry/log")
 
-LogFolder = Annotated[Path, typer.Option("--data", help="Folder of the log.", metavar="DIR")]
+LogFolder = Annotated[
+    Path, typer.Option("--data", help="Folder of the log.", metavar="DIR", readable=False)
+]
 
 
 @app.callback(invoke_without_command=True)
@@ -24,17 +26,72 @@ LogFolder = Annotated[Path, typer.Option("--data", help="Folder of the log.", me
 def run(
     context: typer.Context,
     data: LogFolder = DEFAULT,
-    listen: Annotated[str, typer.Option(help="Host and port.")] = "127.0.0.1:9092",
+    listen: Annotated[
+        str, typer.Option(help="Where it listens.", metavar="HOST:PORT")
+    ] = "127.0.0.1:9092",
+    advertise: Annotated[
+        str | None,
+        typer.Option(
+            help="The address that clients are told to come back to; needed where --listen is "
+            "0.0.0.0, or behind a forwarded port.",
+            metavar="HOST:PORT",
+        ),
+    ] = None,
+    tls_certificate: Annotated[
+        Path | None,
+        typer.Option(help="Encrypt, with this certificate chain (PEM).", metavar="FILE"),
+    ] = None,
+    tls_key: Annotated[
+        Path | None,
+        typer.Option(help="Its private key, where it is not in the same file.", metavar="FILE"),
+    ] = None,
+    users: Annotated[
+        Path | None,
+        typer.Option(
+            help="Ask for passwords (SASL/PLAIN): a file of lines NAME:PASSWORD that only its "
+            "owner may read.",
+            metavar="FILE",
+        ),
+    ] = None,
+    insecure: Annotated[
+        bool,
+        typer.Option(
+            "--insecure", help="Listen for other machines without passwords or encryption."
+        ),
+    ] = False,
+    metrics: Annotated[
+        str | None, typer.Option(help="Answer /metrics and /health there.", metavar="HOST:PORT")
+    ] = None,
     fsync: Annotated[
         str, typer.Option(help="`always`: before each acknowledgement; `interval`: every second.")
     ] = "always",
 ) -> None:
-    """Run the embedded log alone; or check and list the files of a stopped one."""
+    """Run the embedded log alone; or check and list the files of a stopped one.
+
+    An address that other machines reach needs --tls-certificate and --users, or --insecure.
+
+    For this machine: grnry broker --data log
+
+    For others: grnry broker --data log --listen 0.0.0.0:9093 --advertise log.example.org:9093
+    --tls-certificate cert.pem --tls-key key.pem --users users
+
+    It needs no settings but its options. GRNRY_LOG_LEVEL and GRNRY_LOG_JSON are for its log lines.
+    """
     if context.invoked_subcommand is None:
         from grnry.processes import main
 
-        words = ["broker", "--data", str(data), "--listen", listen, "--fsync", fsync]
-        raise typer.Exit(main(words))
+        options = {
+            "--data": data,
+            "--listen": listen,
+            "--advertise": advertise,
+            "--tls-certificate": tls_certificate,
+            "--tls-key": tls_key,
+            "--users": users,
+            "--metrics": metrics,
+            "--fsync": fsync,
+        }
+        words = [f"{name}={value}" for name, value in options.items() if value is not None]
+        raise typer.Exit(main(["broker", *words, *(["--insecure"] if insecure else [])]))
 
 
 @app.command()

@@ -73,7 +73,9 @@ def create(
     else:
         view = made["physicalLocations"][0]["locationName"]
         print(f"Made event type '{made['name']}': topic {made['topicName']}, view {view}.")
-        print(f"Its persister is stopped; start it with: grnry persister start {made['name']}")
+        option = "" if project == "global" else f" --project {project}"
+        start = f"grnry persister start {made['name']}{option}"
+        print(f"Its persister is stopped; start it with: {start}")
 
 
 @app.command("list")
@@ -87,14 +89,7 @@ def list_(
     """List a project's event types."""
     from grnry.cli.client import Api, Place
 
-    api, found, offset = Api(Place.of(data)), [], 0
-    while True:
-        query: dict[str, str | int] = {"search": search, "pagesize": 250, "offset": offset}
-        page = api.get(path(project), query)
-        found += page["eventTypes"]
-        if "next" not in page["_links"]:
-            break
-        offset += 250
+    found = Api(Place.of(data)).all(path(project), "eventTypes", search=search)
     if as_json:
         print_json(found)
     else:

@@ -93,7 +93,7 @@ def _address(project: str, data: Path | None) -> str:
 
     place = Place.of(data)
     running = place.running()
-    folder = Path(os.environ.get("GRNRY_SECRETS_FOLDER", place.folder().project_secrets))
+    folder = Path(os.environ.get("GRNRY_SECRETS_FOLDER", running.secrets))
     known = credentials.read(folder, project)
     if known is None:
         raise CallFailed(f"There are no credentials of a project '{project}' in {folder}.")

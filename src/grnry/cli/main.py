@@ -5,7 +5,24 @@ from typing import Annotated
 import typer
 
 from grnry import __version__
-from grnry.cli import broker, event_types, events, identity, persisters, processes
+from grnry.cli import (
+    broker,
+    clients,
+    doctor,
+    event_types,
+    events,
+    groups,
+    household,
+    identity,
+    keys,
+    login,
+    logs,
+    persisters,
+    processes,
+    projects,
+    topics,
+    users,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -15,7 +32,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-START, DATA, ALONE = "Start and stop", "Streams and events", "Processes alone, for containers"
+START, DATA, PEOPLE = "Start and stop", "Streams and events", "Projects and users"
+ALONE = "Processes alone, for containers"
+WHO = "Who calls"
 
 
 def _version(wanted: bool) -> None:
@@ -33,14 +52,25 @@ def main(
     pass
 
 
-app.command(rich_help_panel=START)(processes.up)
-app.command(rich_help_panel=START)(processes.status)
-app.command(rich_help_panel=START)(processes.stop)
+app.command(rich_help_panel=START)(household.up)
+app.command(rich_help_panel=START)(household.status)
+app.command(rich_help_panel=START)(logs.logs)
+app.command(rich_help_panel=START)(doctor.doctor)
+app.command(rich_help_panel=START)(household.stop)
 app.add_typer(event_types.app, name="event-type", rich_help_panel=DATA)
 app.add_typer(persisters.app, name="persister", rich_help_panel=DATA)
 app.command(rich_help_panel=DATA)(events.send)
 app.command(rich_help_panel=DATA)(events.sql)
-app.command(rich_help_panel=DATA)(identity.token)
+app.command(rich_help_panel=WHO)(login.login)
+app.command(rich_help_panel=WHO)(login.logout)
+app.command(rich_help_panel=WHO)(login.whoami)
+app.command(rich_help_panel=WHO)(identity.token)
+app.add_typer(clients.app, name="client", rich_help_panel=WHO)
+app.add_typer(keys.app, name="keys", rich_help_panel=WHO)
+app.add_typer(projects.app, name="project", rich_help_panel=PEOPLE)
+app.add_typer(users.app, name="user", rich_help_panel=PEOPLE)
+app.add_typer(topics.app, name="topic", rich_help_panel=DATA)
+app.add_typer(groups.app, name="group", rich_help_panel=DATA)
 app.command(rich_help_panel=ALONE)(processes.api)
 app.add_typer(broker.app, name="broker", rich_help_panel=ALONE)
 app.command(rich_help_panel=ALONE)(processes.reconciler)

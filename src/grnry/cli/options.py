@@ -1,7 +1,5 @@
 """Options that several commands share, and how commands end."""
 
-import errno
-import os
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -10,13 +8,18 @@ from typing import Annotated, ParamSpec
 
 import typer
 
+from grnry.cli.output import end_without_output, is_about_output
 from grnry.errors import GranaryError
 
 P = ParamSpec("P")
 
 Data = Annotated[
     Path | None,
-    typer.Option(help="The data folder of `grnry up` (GRNRY_DATA, else ./.grnry).", metavar="DIR"),
+    typer.Option(
+        help="The data folder of `grnry up` (GRNRY_DATA, else ./.grnry).",
+        metavar="DIR",
+        readable=False,  # what is wrong with a folder is said in one place
+    ),
 ]
 Project = Annotated[str, typer.Option(help="The project.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -39,12 +42,9 @@ def command(run: Callable[P, None]) -> Callable[P, None]:
             print(said, file=sys.stderr)
             raise typer.Exit(1) from error
         except OSError as error:
-            if error.errno not in (errno.EPIPE, errno.ENOSPC):
+            if not is_about_output(error):
                 raise
-            # Else what is still in the buffer is written, in vain, once more at the end.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            if error.errno == errno.ENOSPC:
-                print("The output cannot be written: no space is left.", file=sys.stderr)
+            end_without_output(error)
             raise typer.Exit(1) from error
 
     return guarded

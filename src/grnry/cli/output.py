@@ -1,6 +1,10 @@
 """What commands print: JSON for programs, aligned columns for people."""
 
+import contextlib
+import errno
 import json
+import os
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -42,3 +46,17 @@ def _cell(value: Any) -> str:
     if isinstance(value, dict | list | bool):
         return json.dumps(value, ensure_ascii=False)
     return str(value).replace("\n", "\\n")
+
+
+def is_about_output(error: OSError) -> bool:
+    """Whether nobody reads what is printed any more, or there is no place for it."""
+    return error.errno in (errno.EPIPE, errno.ENOSPC)
+
+
+def end_without_output(error: OSError) -> None:
+    """Say what can be said; whoever has gone away is told nothing."""
+    # Else what is still in the buffer is written, in vain, once more at the end.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    if error.errno == errno.ENOSPC:
+        with contextlib.suppress(OSError):
+            print("The output cannot be written: no space is left.", file=sys.stderr)

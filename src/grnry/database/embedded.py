@@ -17,13 +17,14 @@ from pathlib import Path
 from urllib.parse import quote
 
 from grnry.database import unprivileged
+from grnry.database.roles import PLATFORM_ROLE, WORKER_ROLE
 from grnry.errors import StartError
+
+__all__ = ["DATABASE", "PLATFORM_ROLE", "WORKER_ROLE", "EmbeddedPostgres", "programs"]
 
 SOCKET_PATH_LIMIT = 107
 CLEAR_SECONDS = 5.0
 DATABASE = "grnry"
-PLATFORM_ROLE = "grnry"
-WORKER_ROLE = "grnry_worker"
 
 _SETTINGS = """\
 # Written anew at every start by `grnry up`.
@@ -31,8 +32,14 @@ listen_addresses = '127.0.0.1'
 port = {port}
 unix_socket_directories = {sockets}
 unix_socket_permissions = 0700
+# A process for each that is open: workers, the API, and at most 20 for a project. Projects together
+# cannot take the last of them, which are for the platform and its workers.
 max_connections = 200
+reserved_connections = 40
 shared_buffers = {shared_buffers}MB
+effective_cache_size = {cache}MB
+# A transaction that outlives its session would hold its locks for ever.
+max_prepared_transactions = 0
 max_wal_size = 4GB
 min_wal_size = 256MB
 checkpoint_timeout = 15min
@@ -40,16 +47,22 @@ checkpoint_completion_target = 0.9
 wal_compression = off
 fsync = on
 synchronous_commit = on
+recovery_init_sync_method = syncfs
 io_method = sync
 jit = off
 password_encryption = scram-sha-256
 tcp_keepalives_idle = 30
+tcp_keepalives_interval = 10
+tcp_keepalives_count = 3
+client_connection_check_interval = 5s
 log_timezone = 'UTC'
 timezone = 'UTC'
 log_line_prefix = '%m [%p] '
 log_destination = stderr
 logging_collector = off
 client_min_messages = warning
+# What stands there wins over all of the above.
+include_if_exists = '../extra.conf'
 """
 
 _ACCESS = """\
@@ -67,6 +80,9 @@ create role {worker} login password '{worker_password}';
 create database {database} owner {platform};
 revoke all on database {database} from public;
 grant connect, temporary on database {database} to {worker};
+grant {worker} to {platform} with admin true, inherit false, set false;
+grant pg_use_reserved_connections to {platform}, {worker};
+grant set on parameter temp_file_limit to {platform};
 revoke all on database postgres from public;
 revoke all on database template1 from public;
 """
@@ -150,7 +166,10 @@ class EmbeddedPostgres:
     def _configure(self) -> None:
         sockets = _quoted(self.sockets) if self._uses_socket else "''"
         settings = _SETTINGS.format(
-            port=self.port, sockets=sockets, shared_buffers=_shared_buffers_mb()
+            port=self.port,
+            sockets=sockets,
+            shared_buffers=_shared_buffers_mb(),
+            cache=max(128, _memory_mb() // 2),
         )
         (self.cluster / "postgresql.conf").write_text(settings)
         (self.cluster / "pg_hba.conf").write_text(_ACCESS)
@@ -158,6 +177,12 @@ class EmbeddedPostgres:
     def command(self) -> list[str]:
         """The server; it shuts down by itself, fast and clean, when its parent dies."""
         return _unprivileged("postgres", signal.SIGINT, "-D", str(self.cluster))
+
+    def wake(self) -> None:
+        """Let go on what was stopped by a signal, so that it hears what it is told."""
+        for pid in _processes_in(self.cluster):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
 
     def clear(self) -> None:
         """End what a server that was killed has left, as no other could start beside it.
@@ -242,5 +267,12 @@ def _quoted(path: Path) -> str:
 
 
 def _shared_buffers_mb() -> int:
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
-    return max(64, min(512, memory // 32))
+    return max(64, min(512, _memory_mb() // 32))
+
+
+def _memory_mb() -> int:
+    """The machine's, or what the container may use of it."""
+    found = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with suppress(OSError, ValueError):
+        found = min(found, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return found // 2**20

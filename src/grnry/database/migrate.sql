@@ -1,6 +1,3 @@
--- name: lock
-select pg_advisory_xact_lock(%(lock)s);
-
 -- name: make_history
 do $$
 begin
@@ -12,12 +9,32 @@ begin
       applied_at timestamptz not null default now()
     );
   end if;
+  if not exists (
+    select from pg_attribute where attrelid = 'grnry.migrations'::regclass and attname = 'checksum'
+  ) then
+    alter table grnry.migrations add column checksum text;
+  end if;
 end
 $$;
 
+-- name: be_alone
+-- A table that no project's role can touch. An advisory lock could be taken by anybody who logs in.
+lock table grnry.migrations in share row exclusive mode;
+
+-- name: settle
+-- For this transaction: names are looked up in the catalogue; no writer is kept waiting for long by
+-- a migration that itself waits for somebody's lock.
+select set_config('search_path', 'pg_catalog,pg_temp', true),
+  set_config('lock_timeout', '2s', true),
+  set_config('statement_timeout', '0', true);
+
 -- name: applied
-select number from grnry.migrations;
+select number, name, checksum from grnry.migrations order by number;
 
 -- name: record
-insert into grnry.migrations (number, name) values (%(number)s, %(name)s)
-on conflict (number) do nothing;
+insert into grnry.migrations (number, name, checksum)
+values (%(number)s, %(name)s, %(checksum)s);
+
+-- name: remember
+update grnry.migrations set checksum = %(checksum)s
+where number = %(number)s and checksum is null;

@@ -19,8 +19,10 @@ logger = logging.getLogger(__name__)
 
 AWAY_SECONDS = 0.2
 
+Address = Path | tuple[str, int]
 
-def run_reconciler(url: str, entry: Entry, logs: Path, health: Path | None) -> int:
+
+def run_reconciler(url: str, entry: Entry, logs: Path, health: Address | None) -> int:
     """Reconcile until a signal ends it; then stop the workers, the last batch finished."""
     stopping: list[int] = []
     parent = os.getppid()
@@ -46,7 +48,7 @@ def run_reconciler(url: str, entry: Entry, logs: Path, health: Path | None) -> i
     return 0
 
 
-def _health_server(address: Path | None, reconciler: Reconciler) -> HealthServer | None:
+def _health_server(address: Address | None, reconciler: Reconciler) -> HealthServer | None:
     def why_not_ready() -> str:
         return "" if reconciler.is_leader else "it does not reconcile: no database, or another does"
 

@@ -109,6 +109,7 @@ class Processes:
         worker.observed = replace(worker.observed, is_stopping=True)
         worker.kill_at = time.monotonic() + STOP_SECONDS
         self._signal(worker, signal.SIGTERM)
+        self._signal(worker, signal.SIGCONT)  # one that stands still hears of it as well
 
     def poll(self) -> Mapping[str, Observation]:
         now = time.monotonic()

@@ -3,7 +3,7 @@
 Reads: grnry.deployments.
 Writes: the state columns of grnry.deployments.
 
-One at a time, by an advisory lock that its connection holds.
+One at a time: the one whose session is noted in grnry.leaders, as long as that session lasts.
 """
 
 import logging
@@ -11,8 +11,9 @@ import time
 from collections.abc import Mapping
 
 import psycopg
-from psycopg.rows import DictRow, dict_row
+from psycopg.rows import DictRow
 
+from grnry.database.connection import connect
 from grnry.database.queries import load
 from grnry.deployments.deployer import Deployer
 from grnry.deployments.model import (
@@ -24,7 +25,6 @@ from grnry.deployments.model import (
     next_action,
     what_is_seen,
 )
-from grnry.deployments.service import RECONCILER_LOCK
 
 logger = logging.getLogger(__name__)
 
@@ -49,22 +49,29 @@ class Reconciler:
     def connect(self) -> bool:
         """Connect and become the one who reconciles; false while another is."""
         if self._connection is None or self._connection.closed:
-            self._connection = psycopg.connect(
-                self._url,
-                autocommit=True,
-                row_factory=dict_row,
-                connect_timeout=3,
-                application_name="grnry-reconciler",
-            )
+            self._connection = connect(self._url, "grnry-reconciler")
             self.is_leader = False
-        if not self.is_leader:
-            lock = {"lock": RECONCILER_LOCK}
-            row = self._connection.execute(self._queries.lock, lock).fetchone()
-            self.is_leader = bool(row and row["is_ours"])
+        if not self.is_leader and self._is_made():
+            self.is_leader = self._lead(self._connection)
             if self.is_leader:
                 self._connection.execute(self._queries.listen)
                 self._refreshed = 0.0
         return self.is_leader
+
+    def _lead(self, connection: psycopg.Connection[DictRow]) -> bool:
+        led = connection.execute(self._queries.is_led).fetchone()
+        if led is None or led["by_another"]:
+            return False
+        connection.execute(self._queries.be_candidate)
+        with connection.transaction():
+            connection.execute(self._queries.lock_leader)
+            return connection.execute(self._queries.lead).fetchone() is not None
+
+    def _is_made(self) -> bool:
+        """Whether the API has made the schema; until then there is nothing to look at."""
+        assert self._connection is not None
+        row = self._connection.execute(self._queries.is_made).fetchone()
+        return bool(row and row["is_made"])
 
     def disconnect(self) -> None:
         """After an error: what runs goes on running; what is wanted is read again."""

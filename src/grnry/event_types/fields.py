@@ -19,7 +19,7 @@ from grnry.event_types.model import (
 )
 from grnry.event_types.schema_documents import SchemaDocument
 
-_ABSENT = (None, "", [], {})
+_ABSENT: tuple[Any, ...] = (None, "", [], {})
 
 
 @dataclass(frozen=True, slots=True)

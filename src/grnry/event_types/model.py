@@ -73,6 +73,9 @@ class Draft:
             yield Problem("displayName", f"must have at most {names.LONGEST_DISPLAY} characters")
         if len(self.description) > LONGEST_DESCRIPTION:
             yield Problem("description", f"must have at most {LONGEST_DESCRIPTION} characters")
+        for name, text in (("displayName", self.display_name), ("description", self.description)):
+            if "\0" in text:
+                yield Problem(name, "must not contain the character U+0000")
 
     def _expression_problems(self) -> Iterator[Problem]:
         texts = (

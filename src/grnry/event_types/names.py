@@ -2,22 +2,15 @@
 
 import re
 
-LONGEST = 20
-LONGEST_DISPLAY = 256
+from grnry.projects.names import LONGEST, LONGEST_DISPLAY, derive
+
+__all__ = ["LONGEST", "LONGEST_DISPLAY", "derive", "is_name", "with_digits"]
 
 _ALLOWED = re.compile(r"[a-zA-Z0-9-]{1,20}")
-_STRANGE = re.compile(r"[^a-zA-Z0-9\-\s]")
-_SPACE = re.compile(r"\s+")
 
 
 def is_name(text: str) -> bool:
     return _ALLOWED.fullmatch(text) is not None
-
-
-def derive(display_name: str) -> str:
-    """The name a display name leads to; empty where it leaves nothing."""
-    kept = _STRANGE.sub("", display_name).strip()
-    return _SPACE.sub("-", kept)[:LONGEST]
 
 
 def with_digits(name: str, digits: int) -> str:

@@ -6,16 +6,32 @@ from dataclasses import dataclass
 from typing import Any
 
 from grnry.database.pool import Database
-from grnry.database.transaction import Transaction, UniqueViolation
-from grnry.errors import AlreadyExists, BadInput, InUse, NotFound, Problem
+from grnry.database.transaction import NameTaken, StillNeeded, Transaction, UniqueViolation
+from grnry.errors import NotFound
 from grnry.event_types import names, relations, store
 from grnry.event_types.building import Builder, tell_to_stop
-from grnry.event_types.fields import changed_draft, makes_version, new_draft
-from grnry.event_types.kinds import KINDS, LIVE_SEGMENT, locations
+from grnry.event_types.checks import (
+    EventTypeNameTaken,
+    changed,
+    display_name_taken,
+    drafted,
+    relation_taken,
+    sound,
+    still_read,
+)
+from grnry.event_types.fields import makes_version
+from grnry.event_types.kinds import LIVE_SEGMENT
 from grnry.event_types.model import Draft, EventType
+from grnry.event_types.neighbours import (
+    Neighbour,
+    Reference,
+    persister_path,
+    refuse_while_used,
+)
 from grnry.event_types.schema_documents import incompatibilities
 from grnry.identity.model import Identity
 from grnry.log.admin import Admin
+from grnry.persisters import service as persisters
 
 NAME_TRIES = 20
 PURGE_ROWS = 10_000
@@ -33,8 +49,12 @@ class Page:
 class EventTypes:
     """The event types of all projects."""
 
-    def __init__(self, database: Database, admin: Admin) -> None:
+    def __init__(
+        self, database: Database, admin: Admin, neighbours: Sequence[Neighbour] = ()
+    ) -> None:
         self._database = database
+        self._admin = admin
+        self._neighbours = neighbours
         self._builder = Builder(database, admin)
 
     def heal(self) -> None:
@@ -73,6 +93,32 @@ class EventTypes:
             return found[-1]
         raise NotFound(f"Event Type '{name}' with version '{version}' not found.")
 
+    def lacks_replicas(self, event_type: EventType) -> bool:
+        """Whether its topic has fewer replicas than are asked for, as there are fewer brokers."""
+        if not event_type.kind.topic_prefix:
+            return False
+        return self._admin.brokers() < event_type.draft.replication
+
+    def references(
+        self, event_types: Sequence[EventType], *, in_detail: bool = False
+    ) -> list[Reference]:
+        """Who writes and reads them; in detail, with the states of their persisters."""
+        with self._database.transaction() as transaction:
+            found = _persisters(transaction, event_types, in_detail=in_detail)
+            return found + self._of_neighbours(transaction, [each.name for each in event_types])
+
+    def _of_neighbours(self, transaction: Transaction, names: Sequence[str]) -> list[Reference]:
+        return [
+            found
+            for neighbour in self._neighbours
+            for found in neighbour.references(transaction, names)
+        ]
+
+    def consumer_roles(self, project: str) -> list[str]:
+        """The roles that a project's event types name for those who may read them."""
+        with self._database.transaction() as transaction:
+            return store.consumer_roles(transaction, project)
+
     # Making and changing ----------------------------------------------------------------------
 
     def create(
@@ -82,10 +128,14 @@ class EventTypes:
 
         `given` are the fields by their names on the wire.
         """
-        draft = _drafted(project, name, given)
+        draft = drafted(project, name, given)
         self._builder.heal()
         taken = self._intend(caller, project, name, draft)
-        self._builder.make(taken, project, draft)
+        try:
+            self._builder.make(taken, project, draft)
+        except NameTaken as error:
+            # The project has made something of that name since the intent was written, or a type.
+            raise relation_taken(draft.type, taken, project) from error
         return self.version(project, taken, None)
 
     def _intend(self, caller: Identity, project: str, name: str | None, draft: Draft) -> str:
@@ -97,27 +147,29 @@ class EventTypes:
                 self._builder.intend(wanted, project, draft, caller.author)
             except UniqueViolation as error:
                 if error.constraint == "event_types_display_name":
-                    raise _display_name_taken(draft) from error
+                    raise display_name_taken(draft) from error
                 if name is not None:
-                    raise _name_taken(name) from error
-            except _NameTaken:
+                    raise EventTypeNameTaken(name) from error
+            except EventTypeNameTaken:
                 if name is not None:
                     raise
             else:
                 return wanted
             digits = random.randrange(10_000)  # noqa: S311 - a name, not a secret
             wanted = names.with_digits(names.derive(draft.display_name), digits)
-        raise _name_taken(wanted)
+        raise EventTypeNameTaken(wanted)
 
     def _expect_free(self, name: str, project: str, draft: Draft) -> None:
         with self._database.transaction() as transaction:
             if store.belongs_elsewhere(transaction, name, project):
-                raise _name_taken(name)
+                raise EventTypeNameTaken(name)
             former = store.former_schemas(transaction, name, draft.type)
             if former and draft.schema:
-                _sound(draft, list(incompatibilities(draft.schema, former)))
-            elif not store.is_taken(transaction, name):
-                _expect_free_relation(transaction, draft.type, name, project)
+                sound(draft, list(incompatibilities(draft.schema, former)))
+            elif not store.is_taken(transaction, name) and relations.is_taken(
+                transaction, draft.type, name, project
+            ):
+                raise relation_taken(draft.type, name, project)
 
     def change(
         self,
@@ -138,7 +190,7 @@ class EventTypes:
             history = _versions(transaction, name, project)
             latest = history[-1]
             expect(latest)
-            draft = _changed(latest, history, given)
+            draft = changed(latest, history, given)
             if draft == latest.draft:
                 return None
             version = latest.version
@@ -149,7 +201,7 @@ class EventTypes:
             try:
                 store.change(transaction, name, version, draft, caller.author)
             except UniqueViolation as error:
-                raise _display_name_taken(draft) from error
+                raise display_name_taken(draft) from error
             return _versions(transaction, name, project)[-1]
 
     def _change_table(
@@ -168,26 +220,46 @@ class EventTypes:
     # Deleting ---------------------------------------------------------------------------------
 
     def delete(
-        self, project: str, name: str, expect: Callable[[EventType], None], *, purge: bool
+        self,
+        project: str,
+        name: str,
+        expect: Callable[[EventType], None] = lambda _: None,
+        *,
+        purge: bool = False,
     ) -> None:
-        """Delete all versions, the persister, the topic, the view. Stored events stay."""
+        """Delete all versions, the persister, the topic, the view; stored events too where purged.
+
+        `expect` may refuse the latest version, which nobody changes meanwhile.
+        """
+        kind = self._intend_to_delete(project, name, expect)
+        self._builder.take_away(name)
+        if purge:
+            self.purge(project, name)
+        else:
+            self._forget_where_nothing_is_left(name, kind)
+
+    def _intend_to_delete(
+        self, project: str, name: str, expect: Callable[[EventType], None]
+    ) -> str:
         with self._database.transaction() as transaction:
             if not store.lock(transaction, name, project):
                 raise NotFound(f"Event Type '{name}' not found.")
             latest = _versions(transaction, name, project)[-1]
             expect(latest)
-            if latest.draft.type != LIVE_SEGMENT:
-                _expect_that_nobody_reads(transaction, latest.draft.type, name, project)
+            refuse_while_used(name, self._of_neighbours(transaction, [name]))
+            kind = latest.draft.type
+            if kind != LIVE_SEGMENT:
+                _expect_that_nobody_reads(transaction, kind, name, project)
             # With the intent, as only a view can refuse to go; from here on all can be retried.
-            relations.drop_view(transaction, latest.draft.type, name, project)
+            try:
+                relations.drop_view(transaction, kind, name, project)
+            except StillNeeded as error:
+                # By what is no view: a column of its row type, a function with its body parsed.
+                raise still_read(kind, name, project, error.by) from error
             store.deleting(transaction, name)
             store.keep_former(transaction, name)
             tell_to_stop(transaction, name)
-        self._builder.take_away(name)
-        if purge:
-            self.purge(project, name)
-        else:
-            self._forget_where_nothing_is_left(name, latest.draft.type)
+            return kind
 
     def _forget_where_nothing_is_left(self, name: str, kind: str) -> None:
         with self._database.transaction() as transaction:
@@ -220,61 +292,30 @@ class EventTypes:
                 return purged
 
 
-class _NameTaken(AlreadyExists):
-    pass
-
-
-def _name_taken(name: str) -> AlreadyExists:
-    return _NameTaken(f"Event Type with name '{name}' already exists.")
-
-
-def _display_name_taken(draft: Draft) -> AlreadyExists:
-    return AlreadyExists(f"Event Type with displayName '{draft.display_name}' already exists.")
-
-
-def _drafted(project: str, name: str | None, given: Mapping[str, Any]) -> Draft:
-    kind = given.get("type") or "data_in"
-    laid = locations(kind, project, name) if name and kind in KINDS else []
-    draft, problems = new_draft(given, {"physicalLocations": laid})
-    problems += draft.problems()
-    if name is not None and not names.is_name(name):
-        reason = f"must be 1 to {names.LONGEST} letters, digits and hyphens but is '{name}'"
-        problems.append(Problem("name", reason))
-    if name is None and draft.display_name.strip() and not names.derive(draft.display_name):
-        problems.append(Problem("displayName", "must contain a letter, a digit or a hyphen"))
-    return _sound(draft, problems)
-
-
-def _changed(latest: EventType, history: Sequence[EventType], given: Mapping[str, Any]) -> Draft:
-    laid = locations(latest.draft.type, latest.project, latest.name)
-    draft, problems = changed_draft(given, latest.draft, {"physicalLocations": laid})
-    problems += draft.problems()
-    if not problems and draft.schema and draft.schema != latest.draft.schema:
-        earlier = [each.draft.schema for each in history if each.draft.schema]
-        problems += incompatibilities(draft.schema, earlier)
-    return _sound(draft, problems)
-
-
-def _sound(draft: Draft, problems: Sequence[Problem]) -> Draft:
-    if problems:
-        raise BadInput(problems)
-    return draft
-
-
-def _expect_free_relation(transaction: Transaction, kind: str, name: str, project: str) -> None:
-    if relations.is_taken(transaction, kind, name, project):
-        raise AlreadyExists(
-            f"Event Type '{name}' needs '{project}.{KINDS[kind].relation_of(name)}', "
-            "but the project has made one itself. Drop or rename it."
-        )
-
-
 def _expect_that_nobody_reads(transaction: Transaction, kind: str, name: str, project: str) -> None:
     if found := relations.built_on(transaction, kind, name, project):
-        raise InUse(
-            f"Event Type '{name}' is in use: '{project}.{KINDS[kind].relation_of(name)}' "
-            f"is read by {', '.join(found)}."
+        raise still_read(kind, name, project, ", ".join(found))
+
+
+def _persisters(
+    transaction: Transaction, event_types: Sequence[EventType], *, in_detail: bool
+) -> list[Reference]:
+    """Each has the one that was made with it, if its kind has any."""
+    with_one = [each for each in event_types if each.kind.persister]
+    states = (
+        persisters.conditions(transaction, [each.name for each in with_one]) if in_detail else {}
+    )
+    return [
+        Reference(
+            each.name,
+            "persisters",
+            each.project,
+            persister_path(each),
+            names={"eventTypeName": each.name, "eventStoreType": each.kind.persister},
+            details={"state": states[each.name].told()} if each.name in states else {},
         )
+        for each in with_one
+    ]
 
 
 def _versions(transaction: Transaction, name: str, project: str | None) -> list[EventType]:

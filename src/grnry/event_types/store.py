@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from grnry.database import sql
 from grnry.database.queries import Queries, load
 from grnry.database.transaction import Json, Transaction
 from grnry.event_types.model import Draft, EventType
@@ -55,7 +56,7 @@ def add_version(
 
 
 def lock(transaction: Transaction, name: str, project: str) -> bool:
-    """Hold it for a change; false where it is not there."""
+    """Nobody else changes or deletes it until the transaction ends; false where it is not there."""
     return transaction.row(_queries().lock, name=name, project=project) is not None
 
 
@@ -142,10 +143,10 @@ def versions(transaction: Transaction, name: str, project: str | None) -> list[E
 def page(
     transaction: Transaction, project: str | None, search: str, limit: int, offset: int
 ) -> list[EventType]:
-    rows = transaction.rows(
-        _queries().page,
+    rows = transaction.planned_anew(
+        _queries().composed("page", conditions=_conditions(project, search)),
         project=project,
-        pattern=_containing(search),
+        pattern=sql.containing(search),
         limit=limit,
         offset=offset,
     )
@@ -153,13 +154,24 @@ def page(
 
 
 def count(transaction: Transaction, project: str | None, search: str) -> int:
-    return int(transaction.value(_queries().count, project=project, pattern=_containing(search)))
+    (row,) = transaction.planned_anew(
+        _queries().composed("count", conditions=_conditions(project, search)),
+        project=project,
+        pattern=sql.containing(search),
+    )
+    return int(row["count"])
 
 
-def _containing(search: str) -> str:
-    """A pattern of `ilike` for what contains the text, its wildcards taken literally."""
-    escaped = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{escaped}%"
+def _conditions(project: str | None, search: str) -> sql.Composable:
+    """Only what is asked for, as a condition that is always true keeps indexes from being used."""
+    queries = _queries()
+    asked = ((queries.of_project, project is not None), (queries.called, bool(search)))
+    return sql.SQL(" ").join(condition for condition, is_asked in asked if is_asked)
+
+
+def consumer_roles(transaction: Transaction, project: str) -> list[str]:
+    rows = transaction.rows(_queries().consumer_roles, project=project)
+    return [row["consumer"] for row in rows]
 
 
 def _json(value: Sequence[Any] | None) -> Json | None:

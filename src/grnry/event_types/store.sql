@@ -99,17 +99,30 @@ where name = %(name)s and phase = 'ready' and (%(project)s::text is null or proj
 order by version.version;
 
 -- name: page
+-- What is left out before the page is counted in an index alone.
+with page as (
+  select name from grnry.event_types
+  where phase = 'ready' {conditions}
+  order by name
+  limit %(limit)s offset %(offset)s
+)
 select event_type.*, version.*
-from grnry.event_types as event_type
+from page
+join grnry.event_types as event_type using (name)
 join grnry.event_type_versions as version
   on version.name = event_type.name and version.version = event_type.latest_version
-where phase = 'ready' and (%(project)s::text is null or project = %(project)s)
-  and display_name ilike %(pattern)s
-order by event_type.name
-limit %(limit)s offset %(offset)s;
+order by event_type.name;
 
 -- name: count
-select count(*)
-from grnry.event_types
-where phase = 'ready' and (%(project)s::text is null or project = %(project)s)
-  and display_name ilike %(pattern)s;
+select count(*) from grnry.event_types where phase = 'ready' {conditions};
+
+-- name: of_project
+and project = %(project)s
+
+-- name: called
+and display_name ilike %(pattern)s
+
+-- name: consumer_roles
+select distinct consumer
+from grnry.event_type_versions join grnry.event_types using (name)
+where project = %(project)s and consumer is not null;

@@ -15,6 +15,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from grnry.errors import BadInput
+from grnry.event_types.kinds import DATA_IN
 from grnry.event_types.service import EventTypes
 from grnry.events.metadata import MetadataExtractor, Rejected
 from grnry.events.splitting import TooLarge, split, unpack
@@ -35,7 +37,8 @@ _EVENT = {"type": "object", "additionalProperties": True, "example": {"user": "u
 _REJECTED = {
     "type": "object",
     "required": ["position", "reason"],
-    "properties": {"position": {"type": "integer"}, "reason": {"type": "string"}},
+    "properties": {"position": {"type": "integer", "minimum": 0}, "reason": {"type": "string"}},
+    "example": {"position": 1, "reason": "The event id is missing."},
 }
 
 OPERATION: dict[str, Any] = {
@@ -50,7 +53,10 @@ OPERATION: dict[str, Any] = {
         "required": True,
         "content": {
             "application/json": {"schema": {"anyOf": [_EVENT, {"type": "array", "items": _EVENT}]}},
-            "application/x-ndjson": {"schema": {"type": "string"}},
+            "application/x-ndjson": {
+                "schema": {"type": "string"},
+                "example": '{"user": "u1", "id": "1"}\n{"user": "u2", "id": "2"}\n',
+            },
         },
     },
     "responses": {
@@ -122,6 +128,11 @@ class Collector:
         known = self._known.get((project, name))
         if known is None or known.until < time.monotonic():
             found = await run_in_threadpool(self._event_types.version, project, name, None)
+            if found.draft.type != DATA_IN or found.topic is None:
+                raise BadInput.of(
+                    "event_type_name",
+                    f"must be of type '{DATA_IN}' but '{name}' is of type '{found.draft.type}'",
+                )
             extractor = MetadataExtractor.of(found)
             known = _Known(found.topic, extractor, time.monotonic() + KNOWN_SECONDS)
             if len(self._known) >= MOST_KNOWN:

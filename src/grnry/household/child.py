@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import ctypes
+import logging
 import os
 import signal
 import time
@@ -18,9 +19,10 @@ FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
 STEADY_SECONDS = 10.0
 HURRY_SECONDS = 2.0
-LOG_BYTES = 20 * 2**20
+PATIENCE_SECONDS = 1.0
 
 _libc = ctypes.CDLL(None)
+logger = logging.getLogger("grnry.household")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +32,16 @@ class ChildSpec:
     name: str
     command: Callable[[], list[str]]
     is_ready: Callable[[], Awaitable[bool]]
+    address: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
     prepare: Callable[[], None] | None = None
     """Done before each start."""
     inherit: tuple[int, ...] = ()
     stop_signal: signal.Signals = signal.SIGTERM
-    stop_seconds: float = 20.0
+    stop_seconds: float = 10.0
     hurry_signal: signal.Signals = signal.SIGKILL
+    wake: Callable[[], None] | None = None
+    """Done when it is asked to end: lets go on what stands still of what it started."""
     clear: Callable[[], None] | None = None
     """Done after each end: does away with what it left."""
 
@@ -54,8 +59,10 @@ class Child:
         self._changed = changed
         self._process: asyncio.subprocess.Process | None = None
         self._started = 0
+        self._since = 0.0
         self._trouble = ""
         self._was_ready = False
+        self._ended_at = 0.0
         self._stopping = asyncio.Event()
 
     @property
@@ -71,10 +78,26 @@ class Child:
     def is_hopeless(self) -> bool:
         return self._process is not None and self._process.returncode == CANNOT_START
 
-    def note(self) -> Process | None:
-        if (pid := self.pid) is None:
-            return None
-        return Process(self.name, pid, self._started, self.ready.is_set(), self.restarts)
+    @property
+    def state(self) -> str:
+        if self.pid is None:
+            return "stopped" if self._stopping.is_set() else "down"
+        if self._stopping.is_set():
+            return "stopping"
+        return "ready" if self.ready.is_set() else "starting"
+
+    def note(self) -> Process:
+        pid = self.pid
+        return Process(
+            self.name,
+            pid or 0,
+            self._started if pid else 0,
+            self.ready.is_set(),
+            self.restarts,
+            self.state,
+            self._since if pid else 0.0,
+            self.spec.address,
+        )
 
     def start(self) -> None:
         self.task = asyncio.create_task(self._keep(), name=self.name)
@@ -106,9 +129,9 @@ class Child:
             if isinstance(error, StartError) and not self._was_ready:
                 raise
             self._trouble = str(error)
+            logger.warning("%s cannot be started: %s", self.name, self._trouble)
 
     async def _run_once(self) -> None:
-        _keep_small(self.log)
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *self.spec.command(),
@@ -122,20 +145,32 @@ class Child:
             )
         self._trouble = ""
         self._started = start_of(self._process.pid) or 0
+        self._since = time.time()
         if self._stopping.is_set():
             self._signal(self.spec.stop_signal)
         self._changed()
         watch = asyncio.create_task(self._watch_readiness())
-        await self._process.wait()
+        code = await self._process.wait()
         watch.cancel()
-        self.ready.clear()
+        self._has_ended(code)
         if self.spec.clear:
             await asyncio.to_thread(self.spec.clear)
         self._changed()
 
+    def _has_ended(self, code: int) -> None:
+        if self.ready.is_set():
+            self._ended_at = time.monotonic()
+        if self._was_ready and not self._stopping.is_set():
+            how = f"was ended by {_signal_name(-code)}" if code < 0 else f"ended with code {code}"
+            logger.warning("%s %s; it is started again.", self.name, how)
+        self.ready.clear()
+
     async def _watch_readiness(self) -> None:
         while not await self.spec.is_ready():
             await asyncio.sleep(0.02)
+        if self._was_ready:
+            away = time.monotonic() - self._ended_at
+            logger.info("%s is ready again, after %.1f s.", self.name, away)
         self.failures = 0
         self._was_ready = True
         self.ready.set()
@@ -143,18 +178,35 @@ class Child:
 
     async def stop(self) -> None:
         """Ask it to end; insist when it does not within its time."""
-        self._stopping.set()
-        self._signal(self.spec.stop_signal)
-        if not await self._has_ended(self.spec.stop_seconds):
+        self._ask_to_end(self.spec.stop_signal)
+        if await self._is_over(min(PATIENCE_SECONDS, self.spec.stop_seconds)):
+            return
+        rest = self.spec.stop_seconds - PATIENCE_SECONDS
+        logger.info("Waiting for %s (process %s), at most %.0f s.", self.name, self.pid, rest)
+        self._wake()
+        if not await self._is_over(rest):
+            logger.warning("%s does not end; it is killed. Nothing is lost.", self.name)
             await self.kill()
 
     async def kill(self) -> None:
-        self._stopping.set()
-        self._signal(self.spec.hurry_signal)
-        while not await self._has_ended(HURRY_SECONDS):
+        self._ask_to_end(self.spec.hurry_signal)
+        while not await self._is_over(HURRY_SECONDS):
             self._signal(signal.SIGKILL)
 
-    async def _has_ended(self, seconds: float) -> bool:
+    def _ask_to_end(self, sig: signal.Signals) -> None:
+        """One that stands still goes on for it, and so does what it has started."""
+        self._stopping.set()
+        self._changed()
+        self._signal(sig)
+        self._wake()
+
+    def _wake(self) -> None:
+        self._signal(signal.SIGCONT)
+        if self.spec.wake:
+            with contextlib.suppress(OSError):
+                self.spec.wake()
+
+    async def _is_over(self, seconds: float) -> bool:
         return bool((await asyncio.wait({self.task}, timeout=seconds))[0])
 
     def _signal(self, sig: signal.Signals) -> None:
@@ -177,6 +229,13 @@ def _own_environment() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if not key.startswith("PG")}
 
 
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
 def _die_with_parent(parent: int, sig: signal.Signals) -> Callable[[], None]:
     def before_exec() -> None:
         _libc.prctl(PR_SET_PDEATHSIG, int(sig), 0, 0, 0)
@@ -184,9 +243,3 @@ def _die_with_parent(parent: int, sig: signal.Signals) -> Callable[[], None]:
             os._exit(1)
 
     return before_exec
-
-
-def _keep_small(log: Path) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        if log.stat().st_size > LOG_BYTES:
-            log.rename(log.with_suffix(".log.1"))

@@ -5,15 +5,17 @@
 ├── lock             held by the one `grnry up` that runs on it
 ├── secrets.json     passwords of the database's roles and of the command line, owner only
 ├── ports.json       the ports of the log and of PostgreSQL, kept from start to start
+├── claimed          a first start came to its end, and its password was shown
 ├── running.json     what runs now: addresses and processes
 ├── postgres/  log/  the data
 ├── secrets/         credentials of projects, owner only
-├── logs/            one file per process
+├── logs/            one file per process, and the one before it
 └── run/             sockets
 """
 
 import errno
 import fcntl
+import hashlib
 import os
 import secrets
 import shutil
@@ -26,7 +28,7 @@ import msgspec
 from grnry.errors import StartError
 
 LAYOUT = 1
-MINIMUM_FREE_BYTES = 256 * 2**20
+MINIMUM_FREE_MB = 512
 SOCKET_PATH_LIMIT = 107
 LONGEST_SOCKET = "/run/.s.PGSQL.65535.lock"
 
@@ -44,10 +46,11 @@ class Secrets(msgspec.Struct, frozen=True):
 
 
 class Ports(msgspec.Struct, frozen=True):
-    """Where the log and PostgreSQL listen."""
+    """Where the log, PostgreSQL and the log's metrics listen."""
 
     kafka: int
     database: int
+    metrics: int = 9404
 
 
 class Process(msgspec.Struct, frozen=True):
@@ -58,6 +61,13 @@ class Process(msgspec.Struct, frozen=True):
     started: int
     ready: bool = False
     restarts: int = 0
+    state: str = "starting"
+    """`starting`, `ready`, `stopping`, or `down` while it waits to be started again."""
+
+    since: float = 0.0
+    """When it was started, in seconds since 1970."""
+
+    address: str = ""
 
 
 class Running(msgspec.Struct, frozen=True):
@@ -69,6 +79,18 @@ class Running(msgspec.Struct, frozen=True):
     database: str
     kafka: str
     processes: tuple[Process, ...] = ()
+    state: str = "starting"
+    """`starting`, `ready` or `stopping`."""
+
+    since: float = 0.0
+    outside: tuple[str, ...] = ()
+    """What was given from outside: `database`, `kafka`."""
+
+    metrics: str = ""
+    """Where the log tells its metrics."""
+
+    secrets: str = ""
+    """The folder of the projects' credentials."""
 
 
 class DataFolder:
@@ -83,26 +105,35 @@ class DataFolder:
         self.project_secrets = self.path / "secrets"
         self._lock: int | None = None
 
-    @property
-    def is_claimed(self) -> bool:
-        """Whether a first start has come to its end, and its password was shown."""
-        return (self.path / "claimed").exists()
+    def is_claimed(self, database: str = "") -> bool:
+        """Whether a first start has come to its end, and its password was shown.
 
-    def claim(self) -> None:
-        (self.path / "claimed").touch()
+        Each database from outside has an `admin` of its own.
+        """
+        return self._claim_of(database).exists()
 
-    def open(self) -> None:
+    def claim(self, database: str = "") -> None:
+        self._claim_of(database).touch()
+
+    def _claim_of(self, database: str) -> Path:
+        return self.path / (f"claimed-{_digest(database)}" if database else "claimed")
+
+    def project_secrets_of(self, database: str = "") -> Path:
+        """Each database from outside has roles with passwords of their own."""
+        return self.project_secrets / _digest(database) if database else self.project_secrets
+
+    def open(self, minimum_free_mb: int = MINIMUM_FREE_MB) -> None:
         """Make or take the folder; it is ours alone until this process ends."""
         self._check_length()
         try:
             for folder in (self.path, self.log, self.logs, self.run, self.project_secrets):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._check_space()
             self._take_lock()
+            self._check_space(minimum_free_mb)
             self._check_version()
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise self._no_space() from error
+                raise self._no_space(minimum_free_mb) from error
             raise StartError(
                 f"The data folder {self.path} cannot be used: {error.strerror}. "
                 "Make it a folder that is writable for you, or choose another with --data."
@@ -116,14 +147,14 @@ class DataFolder:
                 f"has {size} bytes, {most} at most would do. Choose a shorter one with --data."
             )
 
-    def _check_space(self) -> None:
-        if shutil.disk_usage(self.path).free < MINIMUM_FREE_BYTES:
-            raise self._no_space()
+    def _check_space(self, minimum_mb: int) -> None:
+        if shutil.disk_usage(self.path).free < minimum_mb * 2**20:
+            raise self._no_space(minimum_mb)
 
-    def _no_space(self) -> StartError:
+    def _no_space(self, minimum_mb: int) -> StartError:
         return StartError(
-            f"Less than 256 MB are free where the data folder {self.path} lies. Make room there, "
-            "or choose another with --data."
+            f"Less than {minimum_mb} MB are free where the data folder {self.path} lies. Make room "
+            "there, choose another folder with --data, or ask for less in GRNRY_MIN_FREE_MB."
         )
 
     def _take_lock(self) -> None:
@@ -163,7 +194,7 @@ class DataFolder:
             self._lock = None
 
     def secrets(self) -> Secrets:
-        found: Secrets | None = self._read("secrets.json", Secrets)
+        found = self.known_secrets()
         if found is None:
             found = Secrets.make()
             self._write("secrets.json", found)
@@ -171,13 +202,26 @@ class DataFolder:
 
     def ports(self, *, kafka: int = 9092, database: int = 15432) -> Ports:
         """The ports of the last start where they are still free, else others that are."""
-        last = self._read_note("ports.json", Ports)
+        last = self.last_ports()
         wanted = last or Ports(kafka, database)
-        with _free_port(wanted.kafka) as log, _free_port(wanted.database) as postgres:
-            ports = Ports(log.getsockname()[1], postgres.getsockname()[1])
+        with (
+            _free_port(wanted.kafka) as log,
+            _free_port(wanted.database) as postgres,
+            _free_port(wanted.metrics) as metrics,
+        ):
+            ports = Ports(*(taken.getsockname()[1] for taken in (log, postgres, metrics)))
         if ports != last:
             self._write("ports.json", ports)
         return ports
+
+    def last_ports(self) -> Ports | None:
+        found: Ports | None = self._read_note("ports.json", Ports)
+        return found
+
+    def known_secrets(self) -> Secrets | None:
+        """Those of an earlier start; none are made."""
+        found: Secrets | None = self._read("secrets.json", Secrets)
+        return found
 
     def running(self) -> Running | None:
         """What runs on the folder, as far as its own note tells."""
@@ -230,6 +274,10 @@ class DataFolder:
 
 class _DamagedError(StartError):
     """A file of the data folder is not what was written there."""
+
+
+def _digest(database: str) -> str:
+    return hashlib.sha256(database.encode()).hexdigest()[:16]
 
 
 def start_of(pid: int) -> int | None:

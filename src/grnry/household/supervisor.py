@@ -2,19 +2,27 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
+
+import msgspec
 
 from grnry.errors import StartError
 from grnry.household.child import Child, ChildSpec
 from grnry.household.folder import DataFolder, Process, Running, start_of
+from grnry.household.log_files import keep_bounded
 
 FIRST_TRIES = 3
 FIRST_TRIES_SECONDS = 5.0
 READY_SECONDS = 60.0
 NOTE_AGAIN_SECONDS = 1.0
+TIDY_SECONDS = 5.0
+
+logger = logging.getLogger("grnry.household")
 
 
 class Supervisor:
@@ -23,25 +31,38 @@ class Supervisor:
     The order of `specs` is the order of dependence: they are stopped from the last to the first.
     """
 
-    def __init__(self, folder: DataFolder, specs: Sequence[ChildSpec], running: Running) -> None:
+    def __init__(
+        self, folder: DataFolder, specs: Sequence[ChildSpec], running: Running, log_bytes: int
+    ) -> None:
         self._folder = folder
-        self._running = running
+        self._running = msgspec.structs.replace(
+            running, pid=os.getpid(), started=start_of(os.getpid()) or 0, since=time.time()
+        )
+        self._log_bytes = log_bytes
+        self._state = "starting"
         self._children = [Child(spec, folder.logs, self._note) for spec in specs]
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
 
     async def run(self, when_ready: Callable[[], None]) -> None:
         """Start all, say when all are ready, and keep them until told to stop."""
-        await asyncio.to_thread(end_leftovers, self._folder.leftovers())
         self._listen_to_signals()
+        if leftovers := self._folder.leftovers():
+            names = ", ".join(process.name for process in leftovers)
+            logger.info("Waiting for what an earlier run has left to end: %s.", names)
+            wake = [child.spec.wake for child in self._children if child.spec.wake]
+            await asyncio.to_thread(end_leftovers, leftovers, wake)
         for child in self._children:
             child.start()
+        tidying = asyncio.create_task(self._tidy())
         try:
             await self._wait_until_ready()
             if not self._stop.is_set():
+                self._turn("ready")
                 when_ready()
             await self._wait_for_the_end()
         finally:
+            tidying.cancel()
             await self._stop_all()
 
     def _listen_to_signals(self) -> None:
@@ -75,6 +96,10 @@ class Supervisor:
                 child.task.result()
 
     async def _stop_all(self) -> None:
+        began = time.monotonic()
+        self._turn("stopping")
+        if self._stop.is_set():
+            logger.info("Stopping everything, in order. Ctrl-C again hurries.")
         hurry = asyncio.create_task(self._hurry.wait())
         for child in reversed(self._children):
             stop = asyncio.create_task(child.stop())
@@ -84,22 +109,28 @@ class Supervisor:
         hurry.cancel()
         # What went wrong in one of them was told already, by whoever waited for it.
         await asyncio.gather(*(child.task for child in self._children), return_exceptions=True)
+        if self._stop.is_set():
+            logger.info("Stopped after %.1f s.", time.monotonic() - began)
+
+    async def _tidy(self) -> None:
+        """Keep the log files small; what cannot be done now may be possible later."""
+        keep = partial(keep_bounded, self._folder.logs, self._log_bytes)
+        while True:
+            with contextlib.suppress(OSError):
+                await asyncio.to_thread(keep)
+            await asyncio.sleep(TIDY_SECONDS)
+
+    def _turn(self, state: str) -> None:
+        self._state = state
+        self._note()
 
     def _note(self) -> None:
         """Keep the note of what runs true, so that the next start can end what a crash left.
 
         It is written again later where the disk is full: a process is not given up for a note.
         """
-        notes = [note for child in self._children if (note := child.note())]
-        running = self._running
-        now = Running(
-            os.getpid(),
-            start_of(os.getpid()) or 0,
-            running.api,
-            running.database,
-            running.kafka,
-            tuple(notes),
-        )
+        notes = tuple(child.note() for child in self._children)
+        now = msgspec.structs.replace(self._running, state=self._state, processes=notes)
         try:
             self._folder.note_running(now)
         except StartError:
@@ -119,12 +150,25 @@ def _give_up_on(child: Child, seconds: float) -> None:
         raise StartError(f"The process '{child.name}' is not ready in time (see {child.log}).")
 
 
-def end_leftovers(leftovers: Sequence[Process], seconds: float = 10.0) -> None:
-    """End what a killed supervisor left: it was asked to end already, so wait, then insist."""
+def end_leftovers(
+    leftovers: Sequence[Process], wake: Sequence[Callable[[], None]] = (), seconds: float = 10.0
+) -> None:
+    """End what a killed supervisor left: it was asked to end already, so wait, then insist.
+
+    What stands still has not heard of it yet, and goes on for it.
+    """
+    _send(leftovers, signal.SIGCONT)
+    for each in wake:
+        with contextlib.suppress(OSError):
+            each()
     deadline = time.monotonic() + seconds
     while any(start_of(p.pid) == p.started for p in leftovers) and time.monotonic() < deadline:
         time.sleep(0.02)
-    for process in leftovers:
+    _send(leftovers, signal.SIGKILL)
+
+
+def _send(processes: Sequence[Process], sig: signal.Signals) -> None:
+    for process in processes:
         if start_of(process.pid) == process.started:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(process.pid, signal.SIGKILL)
+                os.kill(process.pid, sig)

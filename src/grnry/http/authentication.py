@@ -68,10 +68,17 @@ def token_of(authorization: str, authentication: str) -> str:
 class Authentication:
     """Puts the identity on the request, or answers 401."""
 
-    def __init__(self, app: ASGIApp, authenticator: Authenticator, open_paths: OpenPaths) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        authenticator: Authenticator,
+        open_paths: OpenPaths,
+        challenge: str = "Bearer",
+    ) -> None:
         self._app = app
         self._authenticator = authenticator
         self._open_paths = open_paths
+        self._challenge = challenge
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in self._open_paths:
@@ -82,7 +89,10 @@ class Authentication:
         try:
             context.identity = await self._identify(token)
         except GranaryError as error:
-            await _refusal(scope["path"], context, token, error)(scope, receive, send)
+            refusal = _refusal(scope["path"], context, token, error)
+            if refusal.status_code == 401:
+                refusal.headers["WWW-Authenticate"] = self._challenge
+            await refusal(scope, receive, send)
             return
         await self._app(scope, receive, send)
 

@@ -8,14 +8,17 @@ A handler takes it as a parameter. Fields that the model does not know are toler
 the answer's header `X-Ignored-Fields`; an empty string for an optional field means its default.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 
+from grnry.errors import Problem
 from grnry.http.context import current
+
+NUL = "\0"
 
 
 class RequestBody(BaseModel):
@@ -32,12 +35,19 @@ class RequestBody(BaseModel):
     generated_fields: ClassVar[frozenset[str]] = frozenset({"_links"})
     """What a GET answers and a PUT may repeat without effect: ignored, and not worth a word."""
 
+    def problems(self, path: Mapping[str, str]) -> Iterable[Problem]:
+        """What is wrong with its values, beyond their kinds.
+
+        Asked where some are of a wrong kind, so that one answer names everything; where all kinds
+        are right, the service says what is wrong.
+        """
+        return ()
+
     @model_validator(mode="before")
     @classmethod
     def _empty_means_default(cls, given: Any) -> Any:
         if not isinstance(given, dict):
             return given
-        refuse_nul(given)
         return {name: _or_default(cls._field(name), value) for name, value in given.items()}
 
     @model_validator(mode="after")
@@ -75,18 +85,20 @@ def _or_default(field: FieldInfo | None, value: Any) -> Any:
     return value
 
 
-def refuse_nul(value: Any) -> None:
-    """Neither names nor texts may hold U+0000, which the database cannot keep."""
+def places_of_nul(value: Any, place: str = "") -> Iterator[str]:
+    """Where U+0000 stands, which the database cannot keep: neither names nor texts may hold it."""
     if isinstance(value, str):
-        if "\0" in value:
-            raise ValueError("must not contain the character U+0000")
+        if NUL in value:
+            yield place or "body"
     elif isinstance(value, Mapping):
         for key, part in value.items():
-            refuse_nul(key)
-            refuse_nul(part)
+            inner = f"{place}.{key}" if place else key
+            if NUL in key:
+                yield inner.replace(NUL, "")
+            yield from places_of_nul(part, inner)
     elif isinstance(value, list):
-        for part in value:
-            refuse_nul(part)
+        for number, part in enumerate(value):
+            yield from places_of_nul(part, f"{place}[{number}]")
 
 
 def note_ignored(*names: str) -> None:

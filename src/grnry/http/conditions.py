@@ -3,12 +3,13 @@
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Header
 from starlette.responses import Response
 
 from grnry.errors import PreconditionFailed
+from grnry.http.answers import json_answer
 
 _TAG = re.compile(r'(?:W/)?("[^"]*")')
 ANY = "*"
@@ -57,6 +58,14 @@ class Knowledge:
     def includes(self, tag: str) -> bool:
         return self.tags is not None and tag in self.tags
 
+    def answer(self, tag: str, content: Any) -> Any:
+        """What is answered under its tag, or a 304 to who knows it."""
+        if self.includes(tag):
+            return not_modified(tag)
+        answer = content if isinstance(content, Response) else json_answer(content)
+        answer.headers.update(tag_headers(tag))
+        return answer
+
 
 async def _if_match(
     if_match: Annotated[
@@ -80,7 +89,11 @@ IfNoneMatch = Annotated[Knowledge, Depends(_if_none_match)]
 
 def tag_headers(tag: str) -> dict[str, str]:
     """For an answer that its caller may keep, and has to ask about each time."""
-    return {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization"}
+    return {
+        "ETag": tag,
+        "Cache-Control": "private, no-cache",
+        "Vary": "Authorization, Authentication",
+    }
 
 
 def not_modified(tag: str) -> Response:

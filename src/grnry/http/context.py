@@ -12,13 +12,15 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
-from grnry.errors import AuthenticationFailed
+from grnry.errors import AuthenticationFailed, BadInput, Problem
 from grnry.identity.model import Identity
 from grnry.logs import Trace
 
 KEY = "grnry.request"
+LONGEST_PATH = 8192
 
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(?:-.*)?")
+_B3_SINGLE = re.compile(r"([0-9a-f]{16}(?:[0-9a-f]{16})?)-[0-9a-f]{16}(?:-.*)?")
 _B3_TRACE = re.compile(r"[0-9a-f]{16}(?:[0-9a-f]{16})?")
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,200}")
 
@@ -32,6 +34,8 @@ class RequestContext:
     identity: Identity | None = None
     ignored: list[str] = field(default_factory=list)
     """Body fields that nobody knows."""
+    problems: list[Problem] = field(default_factory=list)
+    """What was found wrong so far, while the rest is still looked at."""
 
 
 current: ContextVar[RequestContext | None] = ContextVar("current_request", default=None)
@@ -43,11 +47,27 @@ def header(scope: Scope, name: bytes) -> str:
     return next((value.decode("latin-1") for key, value in pairs if key == name), "")
 
 
-def trace_of(traceparent: str, b3: str) -> Trace:
+def note_problems(problems: Iterable[Problem]) -> None:
+    """Refuse the request for these, and for whatever else is found wrong."""
+    if context := current.get():
+        context.problems.extend(problems)
+    else:
+        raise BadInput(problems)
+
+
+def raise_problems() -> None:
+    context = current.get()
+    if context and context.problems:
+        raise BadInput(dict.fromkeys(context.problems))
+
+
+def trace_of(traceparent: str, b3: str, b3_single: str = "") -> Trace:
     """The trace that the caller began, else a new one; the span is ours."""
     span = f"{random.getrandbits(64) or 1:016x}"
     if (match := _TRACEPARENT.fullmatch(traceparent.strip().lower())) and match[1].strip("0"):
         return Trace(match[1], span)
+    if match := _B3_SINGLE.fullmatch(b3_single.strip().lower()):
+        b3 = match[1] if match[1].strip("0") else b3
     b3 = b3.strip().lower()
     if _B3_TRACE.fullmatch(b3) and b3.strip("0"):
         return Trace(b3, span)
@@ -56,14 +76,16 @@ def trace_of(traceparent: str, b3: str) -> Trace:
 
 def path_as_requested(scope: Scope) -> str:
     raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
-    return raw.decode("ascii", "replace")
+    return raw[:LONGEST_PATH].decode("ascii", "replace")
 
 
 def context_of_scope(scope: Scope) -> RequestContext:
     """Read the context out of a request that has none yet."""
     request_id = header(scope, b"x-request-id")
     return RequestContext(
-        trace=trace_of(header(scope, b"traceparent"), header(scope, b"x-b3-traceid")),
+        trace=trace_of(
+            header(scope, b"traceparent"), header(scope, b"x-b3-traceid"), header(scope, b"b3")
+        ),
         path=path_as_requested(scope),
         request_id=request_id if _REQUEST_ID.fullmatch(request_id) else "",
     )

@@ -24,6 +24,19 @@ _HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 POLICY = f"default-src 'none'; style-src 'sha256-{_HASH}'; frame-ancestors 'none'"
 
 
+DOCS: Schema = {
+    "tags": ["contract"],
+    "summary": "This page",
+    "description": "A page over the contract, for people.",
+    "responses": {
+        "200": {
+            "description": "The page.",
+            "content": {"text/html": {"schema": {"type": "string"}, "example": "<!doctype html>"}},
+        }
+    },
+}
+
+
 def docs_page(app: FastAPI) -> Callable[[Request], Awaitable[Response]]:
     async def page(request: Request) -> Response:
         headers = {"Content-Security-Policy": POLICY}

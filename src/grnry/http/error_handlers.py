@@ -1,6 +1,7 @@
 """Exceptions into error answers, once for all endpoints."""
 
 import logging
+from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -9,12 +10,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 
-from grnry.errors import GranaryError
+from grnry.errors import BadInput, GranaryError, InUse
 from grnry.http.context import context_of
 from grnry.http.error_model import CRASH, HTTP_KINDS, kind_of, render, render_error
+from grnry.http.limits import Refused
+from grnry.http.links import Links, href
 from grnry.http.problems import bad_input_of
 
 logger = logging.getLogger("grnry.http")
+
+ExceptionHandler = Callable[[Request, Exception], Awaitable[Response]]
 
 
 async def granary_error(request: Request, error: Exception) -> Response:
@@ -26,7 +31,9 @@ async def granary_error(request: Request, error: Exception) -> Response:
 
 async def validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return render_error(context_of(request), bad_input_of(error.errors()))
+    context = context_of(request)
+    found = bad_input_of(error.errors()).problems
+    return render_error(context, BadInput(dict.fromkeys([*found, *context.problems])))
 
 
 async def http_exception(request: Request, error: Exception) -> Response:
@@ -40,7 +47,13 @@ async def http_exception(request: Request, error: Exception) -> Response:
     headers = dict(error.headers or {})
     if error.status_code == 405:
         headers["Allow"] = ", ".join(allowed_methods(request))
-    return render(context_of(request), kind, error.detail if own else words, headers=headers)
+    return render(
+        context_of(request),
+        kind,
+        error.detail if own else words,
+        problems=error.problems if isinstance(error, Refused) else (),
+        headers=headers,
+    )
 
 
 def allowed_methods(request: Request) -> list[str]:
@@ -55,7 +68,27 @@ def allowed_methods(request: Request) -> list[str]:
     return sorted(methods)
 
 
-def add_error_handlers(app: FastAPI) -> None:
+def in_use_error(links: Links) -> ExceptionHandler:
+    """Who uses it is told by absolute links, in the message and for machines."""
+
+    async def answer(request: Request, error: Exception) -> Response:
+        assert isinstance(error, InUse)
+        users = {
+            kind: [links.to(request, path) for path in paths] for kind, paths in error.users.items()
+        }
+        found = {kind: [href(link) for link in links] for kind, links in users.items() if links}
+        return render(
+            context_of(request),
+            kind_of(error),
+            error.sentence(users),
+            more={"_links": found} if found else {},
+        )
+
+    return answer
+
+
+def add_error_handlers(app: FastAPI, links: Links) -> None:
     app.add_exception_handler(GranaryError, granary_error)
+    app.add_exception_handler(InUse, in_use_error(links))
     app.add_exception_handler(RequestValidationError, validation_error)
     app.add_exception_handler(HTTPException, http_exception)

@@ -55,6 +55,11 @@ class ErrorBody(BaseModel):
         default=None,
         description="Everything that is wrong; with `bad_parameter_value` only.",
     )
+    links: dict[str, list[dict[str, str]]] | None = Field(
+        default=None,
+        alias="_links",
+        description="Who uses it; with `entity_in_use` only.",
+    )
 
 
 class ErrorKind:
@@ -87,8 +92,12 @@ HTTP_KINDS: Mapping[int, tuple[ErrorKind, str]] = {
     403: (KINDS[NotAccessible], "Access forbidden due to missing roles."),
     404: (KINDS[NotFound], "The path is not known."),
     405: (ErrorKind(405, "method_not_allowed"), "The method is not allowed here."),
+    408: (ErrorKind(408, "request_timeout"), "The request came too slowly."),
     413: (ErrorKind(413, "payload_too_large"), "The body is too large."),
+    414: (ErrorKind(414, "uri_too_long"), "The URL is too long."),
     415: (ErrorKind(415, "unsupported_media_type"), "The content type is not supported."),
+    431: (ErrorKind(431, "headers_too_large"), "The headers are too large."),
+    503: (KINDS[ServiceAway], "The service is not available at the moment. Try again."),
 }
 
 
@@ -130,6 +139,7 @@ def render(
     *,
     problems: Sequence[Problem] = (),
     headers: Mapping[str, str] | None = None,
+    more: Mapping[str, object] | None = None,
 ) -> Response:
     body: dict[str, object] = {
         "timestamp": time.time_ns() // 1_000_000,
@@ -143,6 +153,7 @@ def render(
             {"type": problem.kind, "name": problem.name, "reason": problem.reason}
             for problem in problems
         ]
+    body |= more or {}
     # Escaped to ASCII, as a message may hold half a surrogate pair that a caller sent.
     return Response(json.dumps(body), kind.status, headers, "application/json")
 

@@ -12,6 +12,7 @@ from grnry.errors import BadInput, NotFound, Problem
 from grnry.http.context import KEY, header
 from grnry.http.error_handlers import http_exception
 from grnry.http.error_model import HTTP_KINDS, PayloadTooLarge, render_error
+from grnry.http.limits import reading_of
 
 NUL = "\0"
 
@@ -49,18 +50,21 @@ class Intake:
             answer = await http_exception(Request(scope), error)
             await answer(scope, receive, send)
         else:
-            await self._app(scope, self._counted(receive), send)
+            await self._app(scope, self._counted(scope, receive), send)
 
     def _check_length(self, announced: str) -> None:
         if announced.isdecimal() and int(announced) > self._limit:
             raise PayloadTooLarge(self._limit)
 
-    def _counted(self, receive: Receive) -> Receive:
+    def _counted(self, scope: Scope, receive: Receive) -> Receive:
         read = 0
+        reading = reading_of(scope)
 
         async def counted() -> Message:
             nonlocal read
             message = await receive()
+            if reading is not None and reading.failure is not None:
+                raise reading.failure
             read += len(message.get("body", b""))
             if read > self._limit:
                 raise PayloadTooLarge(self._limit)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
@@ -63,6 +64,24 @@ class RequestMetrics:
         route = getattr(scope.get("route"), "path", UNMATCHED)
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(method, route).observe(seconds)
+
+
+METRICS: dict[str, Any] = {
+    "tags": ["health"],
+    "summary": "Metrics",
+    "description": "Metrics of this process, in the text format of Prometheus.",
+    "responses": {
+        "200": {
+            "description": "The metrics.",
+            "content": {
+                "text/plain": {
+                    "schema": {"type": "string"},
+                    "example": "grnry_http_requests_in_flight 1.0\n",
+                }
+            },
+        }
+    },
+}
 
 
 def metrics_page(registry: CollectorRegistry) -> Callable[[Request], Awaitable[Response]]:

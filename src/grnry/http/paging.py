@@ -8,6 +8,7 @@ from fastapi import Depends, Query
 from starlette.requests import Request
 
 from grnry.errors import BadInput, Problem
+from grnry.http.context import note_problems
 from grnry.http.links import Links, href
 
 DEFAULT_SIZE = 20
@@ -79,14 +80,22 @@ _WHOLE_OFFSET = Query(
 async def _page(
     pagesize: Annotated[str | None, _SIZE] = None, offset: Annotated[str | None, _OFFSET] = None
 ) -> Page:
-    return parse_page(pagesize, offset)
+    return _page_or_problems(pagesize, offset, whole=False)
 
 
 async def _whole_page(
     pagesize: Annotated[str | None, _SIZE] = None,
     offset: Annotated[str | None, _WHOLE_OFFSET] = None,
 ) -> Page:
-    return parse_page(pagesize, offset, whole=True)
+    return _page_or_problems(pagesize, offset, whole=True)
+
+
+def _page_or_problems(pagesize: str | None, offset: str | None, *, whole: bool) -> Page:
+    try:
+        return parse_page(pagesize, offset, whole=whole)
+    except BadInput as error:
+        note_problems(error.problems)
+        return Page()
 
 
 AnyPage = Annotated[Page, Depends(_page)]

@@ -1,12 +1,18 @@
 """Kinds of parameters that many operations share."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Query
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
+
+from grnry.errors import BadInput
+from grnry.http.context import note_problems
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,15 @@ class Between:
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         return handler(schema) | {"minimum": self.least, "maximum": self.most}
+
+
+def noting(parse: Callable[[str], Value], text: str, default: Value) -> Value:
+    """What a parameter says; where it is wrong, the rest of the request is looked at as well."""
+    try:
+        return parse(text)
+    except BadInput as error:
+        note_problems(error.problems)
+        return default
 
 
 def is_true(text: str) -> bool:

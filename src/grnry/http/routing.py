@@ -4,7 +4,6 @@ Raw routes read their body themselves.
 """
 
 import inspect
-import json
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -12,15 +11,17 @@ from functools import wraps
 from inspect import iscoroutinefunction
 from typing import Annotated, Any
 
-import orjson
 from fastapi import Path, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
 from grnry.http.authorisation import authorise
+from grnry.http.context import raise_problems
 from grnry.http.error_model import UnsupportedMediaType
+from grnry.http.json_requests import JsonRequest, is_json, problems_beside
 from grnry.identity.access import Permission
 from grnry.identity.model import GLOBAL
 
@@ -34,33 +35,15 @@ PERMISSION = "x-permission"
 ProjectName = Annotated[str, Path(alias="project_name", description="The project's name.")]
 
 
-class JsonRequest(Request):
-    """Reads JSON as it is specified: no NaN, no half surrogate pairs, no bottomless nesting."""
-
-    async def json(self) -> Any:
-        body = await self.body()
-        try:
-            return orjson.loads(body)
-        except orjson.JSONDecodeError as error:
-            raise json.JSONDecodeError(error.msg, "", error.pos) from error
-
-
-def is_json(content_type: str) -> bool:
-    """Nothing said counts as JSON."""
-    media_type = content_type.partition(";")[0].strip().lower()
-    if not media_type:
-        return True
-    main, _, sub = media_type.partition("/")
-    return main == "application" and (sub == "json" or sub.endswith("+json"))
-
-
 def in_thread(endpoint: Callable[..., Any]) -> Callable[..., Any]:
     """A `def` handler as the framework's async kind, which it asks for one thread less."""
-    if iscoroutinefunction(endpoint):
-        return endpoint
+    is_async = iscoroutinefunction(endpoint)
 
     @wraps(endpoint)
     async def run(**values: Any) -> Any:
+        raise_problems()
+        if is_async:
+            return await endpoint(**values)
         return await run_in_threadpool(endpoint, **values)
 
     return run
@@ -76,6 +59,8 @@ class JsonRoute(APIRoute):
         self, path: str, endpoint: Callable[..., Any], *, permission: Permission, **others: Any
     ) -> None:
         self.permission = permission
+        others.setdefault("summary", summary_of(endpoint))
+        others.setdefault("operation_id", endpoint.__name__)
         super().__init__(path, in_thread(endpoint), strict_content_type=False, **others)
         self.description = said_with(self.description, permission)
         self.openapi_extra = {**(self.openapi_extra or {}), PERMISSION: permission.name}
@@ -91,7 +76,12 @@ class JsonRoute(APIRoute):
             content_type = request.headers.get("content-type", "")
             if not is_json(content_type):
                 raise UnsupportedMediaType(content_type)
-            return await handler(JsonRequest(request.scope, request.receive))
+            try:
+                return await handler(JsonRequest(request.scope, request.receive))
+            except RequestValidationError as error:
+                model = self.body_field.field_info.annotation if self.body_field else None
+                problems_beside(error, model, request.path_params)
+                raise
 
         return handle
 
@@ -201,6 +191,12 @@ def without_project(endpoint: Endpoint, unscoped: Unscoped) -> Endpoint:
     made.__name__ = f"{endpoint.__name__}_{unscoped.ending}"
     made.__doc__ = f"{inspect.getdoc(endpoint) or ''}\n\n{unscoped.note}"
     return made  # type: ignore[no-any-return]
+
+
+def summary_of(endpoint: Endpoint) -> str | None:
+    """The first sentence of what it says of itself."""
+    first = (inspect.getdoc(endpoint) or "").partition("\n")[0].partition(". ")[0]
+    return first.rstrip(".") or None
 
 
 class RawRoute(Route):

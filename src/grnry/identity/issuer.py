@@ -1,5 +1,6 @@
 """The built-in issuer: turns passwords, client secrets and refresh tokens into access tokens."""
 
+import logging
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -11,16 +12,18 @@ from joserfc import jws
 
 from grnry.database.pool import Database
 from grnry.errors import AuthenticationFailed, GranaryError
-from grnry.identity import store
+from grnry.identity import sessions, store
 from grnry.identity.keys import SigningKeys
 from grnry.identity.model import Roles
 from grnry.identity.passwords import Passwords, secret_matches
+from grnry.identity.sessions import REFRESH_SECONDS, Session, Use
 from grnry.identity.slowdown import Slowdown
 from grnry.identity.tokens import verified_claims
 
+logger = logging.getLogger("grnry.identity")
+
 REALM = "grnry"
 ACCESS_SECONDS = 300
-REFRESH_SECONDS = 1800
 SCOPE = "email profile"
 GRANTS = ("password", "client_credentials", "refresh_token")
 
@@ -64,6 +67,21 @@ class Subject:
 
     user: store.User
     roles: Roles
+    session: Session | None = None
+    """With one, a refresh token is given as well."""
+
+
+class RefreshClaims(msgspec.Struct):
+    """What a refresh token says."""
+
+    iss: str
+    typ: str
+    sub: str
+    azp: str
+    sid: str
+    generation: int
+    exp: float
+    issued: float
 
 
 def access_claims(subject: Subject, client_id: str) -> dict[str, Any]:
@@ -112,10 +130,20 @@ class Issuer:
             raise Refused(400, "unsupported_grant_type", "Unsupported grant_type")
         client = self._client(request)
         if request.grant_type == "password":
-            return self._answer(self._log_in(client, request), client, refreshable=True)
+            return self._answer(self._log_in(client, request), client)
         if request.grant_type == "refresh_token":
-            return self._answer(self._refresh(client, request), client, refreshable=True)
-        return self._answer(self._act(client), client, refreshable=False)
+            return self._answer(self._refresh(client, request), client)
+        return self._answer(self._act(client), client)
+
+    def revoke(self, request: TokenRequest) -> None:
+        """End the session of a refresh token. A token that is none any more is no error."""
+        client = self._client(request)
+        try:
+            claims = self._refresh_claims(request.refresh_token, client)
+        except Refused:
+            return
+        with self._database.transaction() as transaction:
+            sessions.end(transaction, claims.sid)
 
     def _client(self, request: TokenRequest) -> store.Client:
         with self._database.transaction() as transaction:
@@ -139,7 +167,8 @@ class Issuer:
         with self._database.transaction() as transaction:
             if not user.claimed:
                 store.claim_user(transaction, user.id)
-            return Subject(user, store.roles_of(transaction, user.id))
+            session = sessions.begin(transaction, user.id, client.client_id, self._clock())
+            return Subject(user, store.roles_of(transaction, user.id), session)
 
     def _check_password(self, request: TokenRequest) -> store.User:
         with self._database.transaction() as transaction:
@@ -158,23 +187,34 @@ class Issuer:
             raise Refused(400, "invalid_request", "No refresh token")
         claims = self._refresh_claims(request.refresh_token, client)
         with self._database.transaction() as transaction:
-            user = store.get_user(transaction, claims["sub"])
+            user = store.get_user(transaction, claims.sub)
             if user is None or not user.enabled:
                 raise Refused(400, "invalid_grant", "User disabled")
-            if claims["issued"] < user.sessions_since:
+            if claims.issued < user.sessions_since:
                 raise Refused(400, "invalid_grant", "Session not active")
-            return Subject(user, store.roles_of(transaction, user.id))
+            given = Session(claims.sid, claims.generation)
+            use, session = sessions.take(transaction, given, self._clock())
+            subject = Subject(user, store.roles_of(transaction, user.id), session)
+        # Told after the transaction, which would take back the end of the session.
+        if use is Use.REUSED:
+            logger.warning(
+                "A refresh token of '%s' came a second time: the session is over.", user.username
+            )
+            raise Refused(400, "invalid_grant", "Maximum allowed refresh token reuse exceeded")
+        if use is Use.UNKNOWN:
+            raise Refused(400, "invalid_grant", "Session not active")
+        return subject
 
-    def _refresh_claims(self, token: str, client: store.Client) -> dict[str, Any]:
+    def _refresh_claims(self, token: str, client: store.Client) -> RefreshClaims:
         try:
-            claims = verified_claims(token, self.keys)
-        except AuthenticationFailed as error:
+            claims = msgspec.convert(verified_claims(token, self.keys), RefreshClaims)
+        except (AuthenticationFailed, msgspec.ValidationError) as error:
             raise Refused(400, "invalid_grant", "Invalid refresh token") from error
-        if claims.get("typ") != "Refresh" or claims.get("iss") != self.url:
+        if claims.typ != "Refresh" or claims.iss != self.url:
             raise Refused(400, "invalid_grant", "Invalid refresh token")
-        if claims["exp"] <= self._clock():
+        if claims.exp <= self._clock():
             raise Refused(400, "invalid_grant", "Token is not active")
-        if claims["azp"] != client.client_id:
+        if claims.azp != client.client_id:
             raise Refused(
                 400,
                 "invalid_grant",
@@ -197,20 +237,26 @@ class Issuer:
                 raise Refused(401, "invalid_grant", "Account disabled")
             return Subject(user, store.roles_of(transaction, user.id))
 
-    def _answer(
-        self, subject: Subject, client: store.Client, *, refreshable: bool
-    ) -> dict[str, Any]:
+    def _answer(self, subject: Subject, client: store.Client) -> dict[str, Any]:
+        session = subject.session
         answer = {
             "access_token": self._sign(access_claims(subject, client.client_id), ACCESS_SECONDS),
             "expires_in": ACCESS_SECONDS,
-            "refresh_expires_in": REFRESH_SECONDS if refreshable else 0,
+            "refresh_expires_in": REFRESH_SECONDS if session else 0,
             "token_type": "Bearer",
             "not-before-policy": 0,
             "scope": SCOPE,
         }
-        if refreshable:
-            claims = {"sub": subject.user.id, "typ": "Refresh", "azp": client.client_id}
+        if session:
+            claims = {
+                "sub": subject.user.id,
+                "typ": "Refresh",
+                "azp": client.client_id,
+                "sid": session.id,
+                "generation": session.generation,
+            }
             answer["refresh_token"] = self._sign(claims, REFRESH_SECONDS)
+            answer["session_state"] = session.id
         return answer
 
     def _sign(self, claims: Mapping[str, Any], seconds: int) -> str:

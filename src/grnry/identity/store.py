@@ -33,6 +33,8 @@ class Client:
     secret_sha256: bytes | None
     acts_as: str | None
     password_logins: bool
+    service_account: bool
+    """Whether its own tokens are those of a user made for it alone."""
 
     @property
     def is_public(self) -> bool:
@@ -124,3 +126,32 @@ def set_confidential_client(
         secret_sha256=secret_sha256,
         acts_as=acts_as,
     )
+
+
+def list_clients(transaction: Transaction) -> list[Client]:
+    return [Client.from_row(row) for row in transaction.rows(queries.list_clients)]
+
+
+def add_service_account(transaction: Transaction, client_id: str, secret_sha256: bytes) -> str:
+    """A confidential client and the user that it acts as; answers the user's id."""
+    user_id: str = transaction.value(queries.add_service_user, client_id=client_id)
+    transaction.run(
+        queries.add_confidential_client,
+        client_id=client_id,
+        secret_sha256=secret_sha256,
+        acts_as=user_id,
+    )
+    return user_id
+
+
+def set_client_secret(transaction: Transaction, client_id: str, secret_sha256: bytes) -> bool:
+    values = {"client_id": client_id, "secret_sha256": secret_sha256}
+    return transaction.run(queries.set_client_secret, **values) > 0
+
+
+def delete_service_account(transaction: Transaction, client_id: str) -> bool:
+    return transaction.run(queries.delete_service_user, client_id=client_id) > 0
+
+
+def list_projects(transaction: Transaction) -> list[str]:
+    return [row["name"] for row in transaction.rows(queries.list_projects)]

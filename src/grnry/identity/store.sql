@@ -18,10 +18,11 @@ where created_at < (
 );
 
 -- name: find_user
+-- Who may log in with a password.
 select id::text, username, name, email, password_hash, enabled, claimed,
   extract(epoch from sessions_since)::float8 as sessions_since
 from grnry.users
-where lower(username) = lower(%(username)s);
+where lower(username) = lower(%(username)s) and not service_account;
 
 -- name: get_user
 select id::text, username, name, email, password_hash, enabled, claimed,
@@ -50,9 +51,40 @@ values (%(id)s::uuid, %(client)s, %(role)s)
 on conflict do nothing;
 
 -- name: find_client
-select client_id, secret_sha256, acts_as::text, password_logins
-from grnry.clients
+select client_id, secret_sha256, acts_as::text, password_logins,
+  coalesce(users.service_account, false) as service_account
+from grnry.clients left join grnry.users on users.id = acts_as
 where client_id = %(client_id)s;
+
+-- name: list_clients
+select client_id, secret_sha256, acts_as::text, password_logins,
+  coalesce(users.service_account, false) as service_account
+from grnry.clients left join grnry.users on users.id = acts_as
+order by client_id;
+
+-- name: add_service_user
+-- An empty hash matches no password.
+insert into grnry.users (username, name, password_hash, service_account, claimed)
+values ('service-account-' || %(client_id)s, %(client_id)s, '', true, true)
+returning id::text;
+
+-- name: add_confidential_client
+insert into grnry.clients (client_id, secret_sha256, acts_as)
+values (%(client_id)s, %(secret_sha256)s, %(acts_as)s::uuid);
+
+-- name: set_client_secret
+update grnry.clients set secret_sha256 = %(secret_sha256)s
+where client_id = %(client_id)s
+  and acts_as in (select id from grnry.users where service_account);
+
+-- name: delete_service_user
+-- The client goes with the user it acts as.
+delete from grnry.users
+where service_account
+  and id = (select acts_as from grnry.clients where client_id = %(client_id)s);
+
+-- name: list_projects
+select name from grnry.projects order by name;
 
 -- name: add_public_client
 insert into grnry.clients (client_id, password_logins) values (%(client_id)s, true)

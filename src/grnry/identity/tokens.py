@@ -62,7 +62,8 @@ class Expected:
     """What a token has to say about itself."""
 
     issuer: str
-    audience: str = ""
+    audiences: tuple[str, ...] = ()
+    """Any of them will do, in `aud` or as `azp`; where there are none, nothing is checked."""
 
 
 class _Header(msgspec.Struct):
@@ -70,12 +71,16 @@ class _Header(msgspec.Struct):
     kid: str
 
 
+class _Issued(msgspec.Struct):
+    iss: str = ""
+
+
 def check_claims(claims: Claims, expected: Expected, now: float) -> None:
     if claims.get("iss") != expected.issuer:
         raise AuthenticationFailed
     if claims.get("typ") not in ACCESS_TYPES:
         raise AuthenticationFailed
-    if not _in_time(claims, now) or not _is_for(claims, expected.audience):
+    if not _in_time(claims, now) or not _is_for(claims, expected.audiences):
         raise AuthenticationFailed
 
 
@@ -86,14 +91,10 @@ def _in_time(claims: Claims, now: float) -> bool:
     return begins - LEEWAY_SECONDS <= now < expires + LEEWAY_SECONDS
 
 
-def _is_for(claims: Claims, audience: str) -> bool:
+def _is_for(claims: Claims, audiences: tuple[str, ...]) -> bool:
     given = claims.get("aud")
-    return (
-        not audience
-        or claims.get("azp") == audience
-        or given == audience
-        or (isinstance(given, list) and audience in given)
-    )
+    named = [*(given if isinstance(given, list) else [given]), claims.get("azp")]
+    return not audiences or any(audience in named for audience in audiences)
 
 
 def verified_claims(token: str, keys: KeySource) -> dict[str, Any]:
@@ -122,6 +123,18 @@ def _header(token: str) -> _Header:
     return header
 
 
+def claimed_issuer(token: str) -> str:
+    """Whom a token says it is from: which keys to try, not yet whether it is true."""
+    payload = token.partition(".")[2].partition(".")[0]
+    if len(token) > LONGEST or not payload.isascii():
+        return ""
+    try:
+        decoded = msgspec.json.decode(f'"{_padded(payload)}"', type=bytes)
+        return msgspec.json.decode(decoded, type=_Issued).iss
+    except (ValueError, msgspec.MsgspecError):
+        return ""
+
+
 def _padded(text: str) -> str:
     standard = text.replace("-", "+").replace("_", "/")
     return standard + "=" * (-len(standard) % 4)
@@ -148,6 +161,8 @@ class TokenVerifier:
         """Who it is, or `AuthenticationFailed`; may read keys."""
         if recalled := self.recall(token):
             return recalled
+        if claimed_issuer(token) != self._expected.issuer:
+            raise AuthenticationFailed  # before anybody is asked for a key
         claims = verified_claims(token, self._keys)
         check_claims(claims, self._expected, self._clock())
         identity = identity_of_claims(claims)

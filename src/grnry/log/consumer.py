@@ -1,25 +1,29 @@
 """The consumer: whole batches, from the offsets that the reader keeps itself.
 
-One thread owns a consumer. Partitions that the group grants wait until their reader says from where
-to read them (`start`); partitions that move away are told before a further record is handed out.
+One thread owns a consumer: it reads, hands over what it has read, and holds the partitions back
+(`pause`) while nobody takes it. Partitions that the group grants wait until their reader says from
+where to read them (`start`); partitions that move away are told before a further record is handed
+out, and go when the reader has finished what is in hand.
 """
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
 from confluent_kafka import Consumer as Client
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
-from grnry.log.records import LogAway, Record
+from grnry.log.cluster import Cluster
+from grnry.log.records import Gap, LogAway, Partition, Record
+from grnry.log.refusals import LOST_PLACE, commit_refusals, refusals
 
 logger = logging.getLogger(__name__)
 
-Partition = tuple[str, int]
-
 CLOSE_SECONDS = 2.0
+LOOK_SECONDS = 5.0
+FETCH_WAIT_MS = 3_000
 
 
 class Listener(Protocol):
@@ -36,39 +40,56 @@ class Listener(Protocol):
 class Membership:
     """As whom a consumer reads.
 
-    A member that comes back under its name takes its partitions up at once, also after a crash.
+    A member that comes back under its name takes its partitions up at once, also after a crash. One
+    that is silent for the session's time loses them.
     """
 
     group: str
     member: str
+    session_ms: int = 30_000
 
 
 class Consumer:
-    """Reads one topic as a member of a group."""
+    """Reads one topic as a member of a group.
+
+    What the reader wants and the log does not have (any more) is told to `on_gap`, or logged; it is
+    never passed over in silence.
+    """
 
     def __init__(
-        self, bootstrap: str, topic: str, membership: Membership, listener: Listener
+        self,
+        cluster: Cluster | str,
+        topic: str,
+        membership: Membership,
+        listener: Listener,
+        on_gap: Callable[[Gap], None] | None = None,
     ) -> None:
         self._listener = listener
         self._topic = topic
+        self._on_gap = on_gap or _log_gap
+        self._promised: dict[Partition, int | None] = {}
+        self._missing: dict[Partition, int] = {}
+        self._has_revoked = False
         self.is_member = False
         self.trouble = ""
         self._client = Client(
             {
-                "bootstrap.servers": bootstrap,
+                **Cluster.at(cluster).conf(),
                 "client.id": membership.member,
                 "group.id": membership.group,
                 "group.instance.id": membership.member,
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
-                "auto.offset.reset": "earliest",
+                # What is not there any more is an error that the reader is told of.
+                "auto.offset.reset": "error",
                 "isolation.level": "read_committed",
                 "partition.assignment.strategy": "cooperative-sticky",
-                "session.timeout.ms": 30_000,
-                "max.poll.interval.ms": 300_000,
-                # Partitions that are started together may miss the first fetch; they are read at
-                # the latest when it ends.
-                "fetch.wait.max.ms": 500,
+                "session.timeout.ms": membership.session_ms,
+                "heartbeat.interval.ms": min(3_000, membership.session_ms // 3),
+                "max.poll.interval.ms": max(300_000, membership.session_ms),
+                # Partitions that begin while a fetch waits, or miss the first one by a hair, are
+                # read when it ends. The embedded log ends it early then; other brokers do not.
+                "fetch.wait.max.ms": FETCH_WAIT_MS,
                 "fetch.error.backoff.ms": 100,
                 "fetch.queue.backoff.ms": 20,
                 "reconnect.backoff.max.ms": 1_000,
@@ -77,6 +98,7 @@ class Consumer:
                 "topic.metadata.refresh.interval.ms": 60_000,
                 "log_level": 3,
                 "error_cb": self._on_error,
+                "on_commit": self._on_commit,
             },
             logger=logger,
         )
@@ -87,6 +109,14 @@ class Consumer:
     def _on_error(self, error: KafkaError) -> None:
         self.trouble = str(error.str())
 
+    def _on_commit(self, error: KafkaError | None, _places: list[TopicPartition]) -> None:
+        if error is None:
+            return
+        if error.code() in LOST_PLACE:
+            logger.info("The group took no offsets: %s", error.str())
+        else:
+            self.trouble = str(error.str())
+
     def _on_assign(self, client: Client, partitions: list[TopicPartition]) -> None:
         client.incremental_assign([])
         self.is_member = True
@@ -94,30 +124,62 @@ class Consumer:
         self._listener.granted([(p.topic, p.partition) for p in partitions])
 
     def _on_revoke(self, client: Client, partitions: list[TopicPartition]) -> None:
-        self._listener.revoked([(p.topic, p.partition) for p in partitions])
+        gone = [(p.topic, p.partition) for p in partitions]
+        self._listener.revoked(gone)
+        for partition in gone:
+            self._promised.pop(partition, None)
+            self._missing.pop(partition, None)
+        self._has_revoked = True
         client.incremental_unassign(partitions)
+
+    # Where to read
 
     def start(self, offsets: Mapping[Partition, int | None]) -> None:
         """Read granted partitions from these offsets; from the beginning where there is none."""
         # Offset 0, not "the beginning": what has to be asked for first would miss the fetch that
         # the others begin, and wait for its end. Where retention took 0, reading begins after it.
-        self._client.incremental_assign(
-            [TopicPartition(*partition, offset or 0) for partition, offset in offsets.items()]
-        )
+        self._promised.update(offsets)
+        with refusals():
+            self._client.incremental_assign(
+                [TopicPartition(*partition, offset or 0) for partition, offset in offsets.items()]
+            )
+
+    def seek(self, offsets: Mapping[Partition, int]) -> None:
+        """Go on from there in partitions that were started; nothing of before is handed out."""
+        with refusals():
+            self._client.incremental_unassign([TopicPartition(*one) for one in offsets])
+        for partition in offsets:
+            self._missing.pop(partition, None)
+        self.start(offsets)
+
+    def pause(self, partitions: Sequence[Partition]) -> None:
+        self._client.pause([TopicPartition(*partition) for partition in partitions])
+
+    def resume(self, partitions: Sequence[Partition]) -> None:
+        self._client.resume([TopicPartition(*partition) for partition in partitions])
+
+    # Reading
 
     def read(self, most: int, seconds: float) -> list[Record]:
         """What is there, up to `most` records; waits up to `seconds` where nothing is."""
+        self._has_revoked = False
         try:
             messages = self._client.consume(most, 0)
             if not messages and seconds:
                 messages = self._client.consume(1, seconds)
                 if messages:
-                    messages += self._client.consume(most - 1, 0)
+                    messages += self._client.consume(most - 1, 0) if most > 1 else []
                 elif self.trouble:
                     self._ask_whether_it_is_over()
         except KafkaException as error:
             raise LogAway(str(error.args[0].str())) from error
-        return cast(list[Record], [m for m in messages if self._is_record(m)])
+        records = cast(list[Record], [m for m in messages if self._is_record(m)])
+        if self._has_revoked:
+            # What the library had taken up before it told us would be handed out after all.
+            records = [one for one in records if (one.topic(), one.partition()) in self._promised]
+        if self._missing:
+            self._go_on_behind_gaps()
+        return records
 
     def _ask_whether_it_is_over(self) -> None:
         """The library tells when brokers go, not when they come back."""
@@ -132,27 +194,62 @@ class Consumer:
         error = message.error()
         if error is None:
             return True
+        if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - the library's own name
+            partition = (str(message.topic()), int(message.partition() or 0))
+            if partition in self._promised:
+                self._missing[partition] = int(message.offset() or 0)
+            return False
         if error.fatal():
             raise LogAway(str(error.str()))
         self.trouble = str(error.str())
         return False
 
-    def pause(self, partitions: Sequence[Partition]) -> None:
-        self._client.pause([TopicPartition(*partition) for partition in partitions])
+    def _go_on_behind_gaps(self) -> None:
+        """Read on from what is there, and tell what is not; tried again while brokers are away."""
+        for partition, wanted in list(self._missing.items()):
+            place = TopicPartition(*partition)
+            try:
+                found: tuple[int, int] | None = self._client.get_watermark_offsets(
+                    place, LOOK_SECONDS, cached=False
+                )
+            except KafkaException as error:
+                self.trouble = str(error.args[0].str())
+                return
+            if found is None:
+                return
+            del self._missing[partition]
+            self._client.incremental_unassign([place])
+            begins_anywhere = self._promised[partition] is None
+            self.start({partition: found[0]})
+            if not begins_anywhere or wanted > found[1]:
+                self._on_gap(Gap(partition, wanted, found[0]))
 
-    def resume(self, partitions: Sequence[Partition]) -> None:
-        self._client.resume([TopicPartition(*partition) for partition in partitions])
+    # What is stored
 
     def commit(self, offsets: Mapping[Partition, int]) -> None:
         """Tell the group what is stored, for others to see the lag; reading does not rely on it."""
-        places = [TopicPartition(*partition, offset) for partition, offset in offsets.items()]
         try:
-            self._client.commit(offsets=places, asynchronous=True)
+            self._client.commit(offsets=_places(offsets), asynchronous=True)
         except KafkaException as error:
             self.trouble = str(error.args[0].str())
+
+    def commit_and_wait(self, offsets: Mapping[Partition, int]) -> None:
+        """The same, for who relies on it; raises CommitRefused where the place is lost."""
+        with commit_refusals():
+            for one in self._client.commit(offsets=_places(offsets), asynchronous=False) or ():
+                if one.error is not None:
+                    raise KafkaException(one.error)
 
     def close(self) -> None:
         """Leave, but do not wait long for brokers that are away."""
         closing = threading.Thread(target=self._client.close, name="log-close", daemon=True)
         closing.start()
         closing.join(CLOSE_SECONDS)
+
+
+def _places(offsets: Mapping[Partition, int]) -> list[TopicPartition]:
+    return [TopicPartition(*partition, offset) for partition, offset in offsets.items()]
+
+
+def _log_gap(gap: Gap) -> None:
+    logger.error("%s.", gap)

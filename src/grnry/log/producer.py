@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from confluent_kafka import KafkaError, KafkaException, Message
 from confluent_kafka import Producer as Client
 
+from grnry.log.cluster import Cluster
 from grnry.log.records import LARGEST_BATCH, LogAway, Outgoing
 
 logger = logging.getLogger(__name__)
@@ -16,6 +17,7 @@ Outcome = list[str | None]
 
 DELIVERY_MS = 20_000
 QUEUE_KILOBYTES = 128 * 1024
+ANY = -1
 
 
 class ProducerFull(LogAway):
@@ -26,12 +28,12 @@ class Producer:
     """Writes batches of records; each batch is told once, when all of it is decided."""
 
     def __init__(
-        self, bootstrap: str, client_id: str = "grnry", *, delivery_ms: int = DELIVERY_MS
+        self, cluster: Cluster | str, client_id: str = "grnry", *, delivery_ms: int = DELIVERY_MS
     ) -> None:
         self._delivery_ms = delivery_ms
         self._client = Client(
             {
-                "bootstrap.servers": bootstrap,
+                **Cluster.at(cluster).conf(),
                 "client.id": client_id,
                 "enable.idempotence": True,
                 "acks": "all",
@@ -69,6 +71,8 @@ class Producer:
                     value=record.value,
                     key=record.key,
                     headers=list(record.headers),
+                    timestamp=record.timestamp_ms or 0,
+                    partition=ANY if record.partition is None else record.partition,
                     on_delivery=batch.callback(index),
                 )
             except BufferError:

@@ -1,10 +1,16 @@
-"""Records that are read from the log and written to it, and the log being away."""
+"""Records that are read from the log and written to it, and the log being away.
+
+LogAway          no broker answers; a ServiceAway
+ProducerFull   more waits to be written than memory is granted for
+LogRefused       a broker refuses what was asked, and says why
+CommitRefused    the member has lost its place in the group
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from grnry.errors import ServiceAway
+from grnry.errors import GranaryError, ServiceAway
 
 LARGEST_RECORD = 8 * 2**20
 """Bytes of the largest record that the platform writes."""
@@ -13,10 +19,19 @@ LARGEST_BATCH = 2 * LARGEST_RECORD
 """Bytes of the largest batch that its topics take: with room for keys and headers."""
 
 Headers = Sequence[tuple[str, bytes | None]]
+Partition = tuple[str, int]
 
 
 class LogAway(ServiceAway):
     """The log does not answer at the moment. Try again."""
+
+
+class LogRefused(GranaryError):  # noqa: N818 - errors are named for what happened
+    """The log refused what was asked."""
+
+
+class CommitRefused(GranaryError):  # noqa: N818
+    """The group has given the partitions away: what was stored may be another's to store now."""
 
 
 class Record(Protocol):
@@ -33,8 +48,31 @@ class Record(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A record to be written."""
+    """A record to be written; its time is now and its key finds the partition, unless given."""
 
     key: bytes | None
     value: bytes | None
     headers: Headers = field(default_factory=tuple)
+    timestamp_ms: int | None = None
+    partition: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Records that a reader wanted and the log does not have (any more)."""
+
+    partition: Partition
+    wanted: int
+    found: int  # where reading goes on: the first record that is there
+
+    def __str__(self) -> str:
+        topic, number = self.partition
+        if self.wanted < self.found:
+            return (
+                f"{topic}/{number}: the records from offset {self.wanted} to {self.found - 1} are "
+                "gone, deleted before they were read (retention, or deleted by hand)"
+            )
+        return (
+            f"{topic}/{number}: offset {self.wanted} is behind the log's end, so the log is "
+            f"another one or was cut; it is read from its beginning, offset {self.found}"
+        )

@@ -2,14 +2,16 @@
 
 from typing import Annotated, Any
 
-from fastapi import Path, Query, Request
+from fastapi import Depends, Path, Query, Request
 from pydantic import Field
 
 from grnry.deployments.service import Condition
 from grnry.errors import BadInput
 from grnry.http.bodies import AnswerBody, RequestBody, SelfLink
+from grnry.http.conditions import IfNoneMatch, entity_tag
 from grnry.http.links import Links
 from grnry.http.openapi import errors
+from grnry.http.parameters import noting
 from grnry.http.routing import ProjectName, Router
 from grnry.http.times import epoch_ms
 from grnry.identity.access import CHANGE, READ
@@ -19,7 +21,23 @@ from grnry.persisters.service import Action, Persisters
 PATH = "/event-types/{event_type_name}/eventstores/pg/persister"
 
 EventTypeName = Annotated[str, Path(alias="event_type_name", description="The event type's name.")]
-Expand = Annotated[str, Query(description="`state` adds the persister's state.")]
+
+
+def parse_expand(text: str) -> bool:
+    if text not in ("", "state"):
+        raise BadInput.of("expand", f"must be 'state' but is '{text}'")
+    return bool(text)
+
+
+async def _expand(
+    expand: Annotated[
+        str, Query(description="`state` adds the persister's state.", examples=["state"])
+    ] = "",
+) -> bool:
+    return noting(parse_expand, expand, default=False)
+
+
+ExpandState = Annotated[bool, Depends(_expand)]
 
 
 class StateAnswer(AnswerBody):
@@ -68,15 +86,21 @@ def router(service: Persisters, links: Links) -> Router:
 
     @api.scoped("GET", PATH, permission=READ, **_PERSISTER)
     def persister(
-        request: Request, project: ProjectName, name: EventTypeName, expand: Expand = ""
+        request: Request,
+        project: ProjectName,
+        name: EventTypeName,
+        expand: ExpandState,
+        known: IfNoneMatch,
     ) -> Any:
         """A persister and its configuration."""
-        return calls.persister(request, project, name, expand)
+        return calls.persister(request, project, name, known, with_state=expand)
 
     @api.scoped("GET", PATH + "/state", permission=READ, **_STATE)
-    def persister_state(request: Request, project: ProjectName, name: EventTypeName) -> Any:
+    def persister_state(
+        request: Request, project: ProjectName, name: EventTypeName, known: IfNoneMatch
+    ) -> Any:
         """A persister's state, as it is observed."""
-        return calls.state(request, project, name)
+        return calls.state(request, project, name, known)
 
     @api.scoped("POST", PATH + "/state", permission=CHANGE, **_STATE)
     def start_or_stop_persister(
@@ -95,18 +119,20 @@ class _Calls:
         self._service = service
         self._links = links
 
-    def persister(self, request: Request, project: str, name: str, expand: str) -> dict[str, Any]:
-        if expand not in ("", "state"):
-            raise BadInput.of("expand", f"must be 'state' but is '{expand}'")
+    def persister(
+        self, request: Request, project: str, name: str, known: IfNoneMatch, *, with_state: bool
+    ) -> Any:
         persister, condition = self._service.find(project, name)
         answer = _persister(persister, self._path(request, project, name))
-        if expand:
-            answer["state"] = _state(condition, self._path(request, project, name) + "/state")
-        return answer
+        if not with_state:
+            return known.answer(tag_of(persister), answer)
+        answer["state"] = _state(condition, self._path(request, project, name) + "/state")
+        return known.answer(entity_tag(tag_of(persister), condition), answer)
 
-    def state(self, request: Request, project: str, name: str) -> dict[str, Any]:
+    def state(self, request: Request, project: str, name: str, known: IfNoneMatch) -> Any:
         _, condition = self._service.find(project, name)
-        return _state(condition, self._path(request, project, name) + "/state")
+        answer = _state(condition, self._path(request, project, name) + "/state")
+        return known.answer(entity_tag(condition), answer)
 
     def act(self, request: Request, project: str, name: str, body: ActionBody) -> dict[str, Any]:
         if body.action not in Action.__members__:
@@ -119,6 +145,11 @@ class _Calls:
     def _path(self, request: Request, project: str, name: str) -> str:
         path = f"/projects/{project}/event-types/{name}/eventstores/pg/persister"
         return self._links.to(request, path)
+
+
+def tag_of(persister: Persister) -> str:
+    """Of its configuration, which is what a change may replace."""
+    return entity_tag(persister.event_type, persister.last_updated, persister.app_version)
 
 
 def _persister(persister: Persister, url: str) -> dict[str, Any]:
@@ -137,9 +168,4 @@ def _persister(persister: Persister, url: str) -> dict[str, Any]:
 
 
 def _state(condition: Condition, url: str) -> dict[str, Any]:
-    answer: dict[str, Any] = {"status": condition.state.value}
-    if condition.message:
-        answer |= {"message": condition.message, "retrying": condition.retrying}
-    if condition.is_outdated:
-        answer["outdated"] = True
-    return answer | {"_links": {"self": {"href": url}}}
+    return condition.told() | {"_links": {"self": {"href": url}}}

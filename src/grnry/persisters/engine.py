@@ -15,6 +15,7 @@ import msgspec
 from grnry.database.leases import Leases
 from grnry.deployments.worker import run_worker
 from grnry.errors import StartError
+from grnry.log.cluster import Cluster
 from grnry.log.consumer import Consumer, Listener, Membership
 from grnry.persisters.event_store import EventStore
 from grnry.settings import Settings
@@ -55,7 +56,7 @@ class PersisterWork:
     def __init__(self, assignment: Assignment, settings: Settings, replica: int) -> None:
         self._status = Status()
         self._assignment = assignment
-        self._bootstrap = settings.kafka_bootstrap
+        self._cluster = Cluster.of(settings)
         self._member = f"{assignment.deployment}-{replica}"
         owner = f"{self._member}/{os.getpid()}/{secrets.token_hex(4)}"
         target = EventStore(assignment.event_type)
@@ -73,7 +74,7 @@ class PersisterWork:
 
     def _consumer(self, listener: Listener) -> Consumer:
         membership = Membership(self._assignment.group, self._member)
-        return Consumer(self._bootstrap, self._assignment.topic, membership, listener)
+        return Consumer(self._cluster, self._assignment.topic, membership, listener)
 
     def stop(self) -> None:
         self._engine.stop()

@@ -1,5 +1,6 @@
 """What can be done with persisters."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 from grnry.database.pool import Database
@@ -60,6 +61,15 @@ def create(transaction: Transaction, event_type: str, topic: str) -> None:
     work = assignment(event_type, topic, DEFAULT_APP_CONFIG)
     command = ["persister", event_type]
     deployments.save(transaction, work.deployment, command, work.to_environment())
+
+
+def conditions(transaction: Transaction, event_types: Sequence[str]) -> dict[str, Condition]:
+    """The states of the persisters of event types, by the name of the event type."""
+    names = {stream_name(each): each for each in event_types}
+    return {
+        names[name]: condition
+        for name, condition in deployments.conditions(transaction, list(names)).items()
+    }
 
 
 def delete(transaction: Transaction, event_type: str) -> None:

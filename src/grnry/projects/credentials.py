@@ -8,7 +8,11 @@ import msgspec
 
 from grnry.database import sql
 from grnry.database.queries import Queries, load
+from grnry.database.roles import verifier
 from grnry.database.transaction import Transaction
+from grnry.projects.database_space import make_space, role_of
+
+__all__ = ["Credentials", "ensure_role", "file_of", "read", "role_of"]
 
 
 class Credentials(msgspec.Struct, frozen=True):
@@ -16,10 +20,6 @@ class Credentials(msgspec.Struct, frozen=True):
 
     username: str
     password: str
-
-
-def role_of(project: str) -> str:
-    return f"grnry_project_{project}"
 
 
 def file_of(folder: Path, project: str) -> Path:
@@ -34,23 +34,16 @@ def read(folder: Path, project: str) -> Credentials | None:
 
 
 def ensure_role(transaction: Transaction, folder: Path, project: str) -> None:
-    """Make the project's role, its rights on its schema, and its secret, where they are missing."""
+    """Make the project's space in the database and its secret, where they are missing."""
+    make_space(transaction, project)
     known = read(folder, project)
-    exists = transaction.value(_queries().role_exists, role=role_of(project))
-    if known is None or not exists:
-        known = Credentials(role_of(project), secrets.token_hex(24))
-        role = sql.Identifier(known.username)
-        password = sql.Literal(known.password)
-        name = "set_password" if exists else "make_role"
-        transaction.run(_queries().composed(name, role=role, password=password))
-        _write(file_of(folder, project), known)
-    names = {
-        "role": sql.Identifier(role_of(project)),
-        "schema": sql.Identifier(project),
-        "database": sql.Identifier(transaction.connection.info.dbname),
-    }
-    for name in ("grant_connect", "grant_schema"):
-        transaction.run(_queries().composed(name, **names))
+    if known is not None and transaction.value(_queries().may_log_in, role=role_of(project)):
+        return
+    known = Credentials(role_of(project), secrets.token_hex(24))
+    secret = verifier(transaction.connection, known.username, known.password)
+    names = {"role": sql.Identifier(known.username), "password": secret}
+    transaction.run(_queries().composed("set_password", **names))
+    _write(file_of(folder, project), known)
 
 
 def _write(file: Path, credentials: Credentials) -> None:
@@ -59,6 +52,8 @@ def _write(file: Path, credentials: Credentials) -> None:
     new.unlink(missing_ok=True)
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:
         opened.write(msgspec.json.encode(credentials))
+        opened.flush()
+        os.fsync(opened.fileno())
     new.rename(file)
 
 

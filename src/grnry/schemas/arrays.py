@@ -22,7 +22,7 @@ def unmet(known: Known, node: Node, compare: Compare) -> Iterator[Found]:
     rules = list(array_rules(node))
     for rule in rules:
         yield from _unmet_items(known, node, rule, compare)
-    if _undecided(node, rules) and not any(member.same_as(node) for member in known.flat):
+    if _undecided(node, rules):
         yield Found((UNEVALUATED,), "can not be compared here, so it counts as a break")
     yield from _unmet_contains(known, node, compare)
 
@@ -35,8 +35,7 @@ def _unmet_items(known: Known, node: Node, rule: ArrayRule, compare: Compare) ->
         demanded = rule.at(index)
         if demanded is None:
             continue
-        premises = [own.at(index) for own in known.array_rules]
-        found = compare(known.within(one for one in premises if one is not None), demanded)
+        found = compare(known.of_item(index), demanded)
         if index < len(rule.prefix):
             yield from below((node.prefix_keyword, str(index)), found)
         elif found and demanded.is_false:

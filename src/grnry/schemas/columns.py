@@ -38,6 +38,9 @@ OF_FORMAT = {
     "uuid": ColumnType.UUID,
 }
 
+FORMATTED = frozenset(OF_FORMAT.values())
+"""The types of columns that ask more of a string than the schema does."""
+
 
 @dataclass(frozen=True, slots=True)
 class Default:

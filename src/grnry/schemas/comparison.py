@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from grnry.schemas import arrays, numbers, objects, strings
 from grnry.schemas.apart import apart
-from grnry.schemas.bounds import MAX_COMPARISON_DEPTH, MAX_COMPARISONS
+from grnry.schemas.bounds import MAX_COMPARISON_DEPTH, MAX_COMPARISON_STEPS
 from grnry.schemas.demands import Found, Founds, below, described_kinds, shown
 from grnry.schemas.known import Known
 from grnry.schemas.nodes import Node, kinds_of
@@ -25,7 +25,7 @@ class Comparison:
     """One comparison of two schemas, with its budget and what it found out already."""
 
     def __init__(self) -> None:
-        self._left = MAX_COMPARISONS
+        self._left = MAX_COMPARISON_STEPS
         self._done: dict[object, Founds] = {}
         self._running: dict[object, int] = {}
         self._reaches = [0]
@@ -33,6 +33,8 @@ class Comparison:
     def breaks(self, known: Known, node: Node) -> Founds:
         """What valid values may violate; empty where all of them are valid under the node."""
         if node.raw is True or node.raw == {} or known.impossible:
+            return ()
+        if any(member.same_as(node) for member in known.flat):
             return ()
         key = (known.key, node)
         if key in self._done:
@@ -42,7 +44,7 @@ class Comparison:
             # A value is finite: what holds one level deeper holds here.
             self._reaches[-1] = min(self._reaches[-1], self._running[key])
             return ()
-        self._spend(depth)
+        self._spend(depth, 1 + len(known.flat))
         self._running[key] = depth
         self._reaches.append(depth)
         try:
@@ -56,8 +58,8 @@ class Comparison:
             self._done[key] = found
         return found
 
-    def _spend(self, depth: int) -> None:
-        self._left -= 1
+    def _spend(self, depth: int, steps: int) -> None:
+        self._left -= steps
         if self._left < 0 or depth > MAX_COMPARISON_DEPTH:
             raise TooComplex
 
@@ -68,7 +70,7 @@ class Comparison:
         cases = known.cases()
         if not cases:
             return found
-        return tuple(dict.fromkeys(item for _, case in cases for item in self.breaks(case, node)))
+        return tuple(dict.fromkeys(item for case in cases for item in self.breaks(case, node)))
 
     def _unmet(self, known: Known, node: Node) -> Iterator[Found]:
         if node.is_false:

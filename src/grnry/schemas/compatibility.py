@@ -1,10 +1,10 @@
 """Which changes of a live segment's schema would break what was written under earlier ones."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from grnry.schemas.bounds import MAX_COLUMNS
-from grnry.schemas.columns import column_types
+from grnry.schemas.columns import FORMATTED, ColumnType, column_types
 from grnry.schemas.comparison import Comparison, TooComplex
 from grnry.schemas.document import JsonSchema
 from grnry.schemas.errors import MOST_PROBLEMS, path_of
@@ -30,10 +30,13 @@ class Break:
 def breaks(new: JsonSchema, earlier: Sequence[JsonSchema]) -> tuple[Break, ...]:
     """All breaks of the new schema with the earlier versions, of which the first is version 1."""
     found: dict[tuple[str, str], Break] = {}
+    after, names = column_types(new), set[str]()
     for version, old in enumerate(earlier, start=1):
-        for path, reason in (*_of_columns(old, new), *_of_values(old, new)):
+        before = column_types(old)
+        names |= before.keys()
+        for path, reason in (*_of_columns(before, after, old), *_of_values(old, new)):
             found.setdefault((path, reason), Break(path, reason, version))
-    width = len({name for schema in (*earlier, new) for name in column_types(schema)})
+    width = len(names | after.keys())
     if width > MAX_COLUMNS:
         reason = (
             f"would give the table {width:,} columns, as those of earlier versions stay; "
@@ -43,17 +46,21 @@ def breaks(new: JsonSchema, earlier: Sequence[JsonSchema]) -> tuple[Break, ...]:
     return tuple(found.values())[:MOST_PROBLEMS]
 
 
-def _of_columns(old: JsonSchema, new: JsonSchema) -> list[tuple[str, str]]:
-    """Where a column's type would change, which no table can do without being written again."""
-    before, after = column_types(old), column_types(new)
-    return [
-        (
-            path_of(("properties", name)),
-            f"changes the column's type from {before[name]} to {after[name]}",
-        )
-        for name in after
-        if name in before and before[name] is not after[name]
-    ]
+def _of_columns(
+    before: dict[str, ColumnType], after: dict[str, ColumnType], old: JsonSchema
+) -> Iterator[tuple[str, str]]:
+    """Where a column's type would change, which no table can do without being written again.
+
+    A property that was no column, but could be in records, may have held what its type refuses.
+    """
+    known = Known([Root(old).node], lenient=True)
+    for name, now in after.items():
+        path, was = path_of(("properties", name)), before.get(name)
+        if was is None and now in FORMATTED and not known.absent(name):
+            if "string" in known.of_property(name).kinds:
+                yield path, f"is a column of type {now} now, and records could hold other strings"
+        elif was is not None and was is not now:
+            yield path, f"changes the column's type from {was} to {now}"
 
 
 def _of_values(old: JsonSchema, new: JsonSchema) -> list[tuple[str, str]]:

@@ -48,8 +48,9 @@ def read_schema(given: str | bytes | dict[str, Any]) -> JsonSchema:
     document, text = _loaded(given)
     check_size(document)
     draft = draft_of(document)
-    _raise(_against_the_draft(document, draft))
+    _raise(_against_the_draft(document, (), draft))
     places = _places(document, draft)
+    _raise(_in_later_definitions(places, draft))
     reader = References(document, draft, places)
     problems = [problem for place, raw in places.items() for problem in _refused(place, raw, draft)]
     _raise([*problems, *reader.problems])
@@ -89,15 +90,21 @@ def _loaded(given: str | bytes | dict[str, Any]) -> tuple[dict[str, Any], str]:
     return document, text if isinstance(text, str) else text.decode()
 
 
-def _against_the_draft(document: dict[str, Any], draft: Draft) -> list[SchemaProblem]:
+def _against_the_draft(document: Any, place: Place, draft: Draft) -> list[SchemaProblem]:
     found = {
-        path_of(error.instance_path): error.message
+        path_of((*place, *error.instance_path)): error.message
         for error in draft.validator({"$ref": draft.uri}, offline=True).iter_errors(document)
     }
     return [
         SchemaProblem(path, f"is not valid in {draft.name}: {_shortened(message)}")
         for path, message in found.items()
     ]
+
+
+def _in_later_definitions(places: dict[Place, Any], draft: Draft) -> list[SchemaProblem]:
+    """`$defs` is taken for definitions in all drafts; the earlier ones do not look into it."""
+    later = [place for place in places if draft.number < 19 and "$defs" in place[-2:-1]]
+    return [problem for at in later for problem in _against_the_draft(places[at], at, draft)]
 
 
 def _shortened(message: str) -> str:

@@ -91,9 +91,9 @@ def children(raw: dict[str, Any], draft: Draft) -> Iterator[tuple[Place, Any]]:
     for keyword, value in raw.items():
         if draft.number >= ONE.get(keyword, 99):
             yield (keyword,), value
-        elif draft.number >= MANY.get(keyword, 99):
+        elif draft.number >= MANY.get(keyword, 99) and isinstance(value, list):
             yield from (((keyword, str(index)), child) for index, child in enumerate(value))
-        elif draft.number >= NAMED.get(keyword, 99):
+        elif draft.number >= NAMED.get(keyword, 99) and isinstance(value, dict):
             yield from (
                 ((keyword, name), child) for name, child in value.items() if is_schema(child)
             )

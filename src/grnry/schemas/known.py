@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any
 
+from grnry.schemas.bounds import MAX_CASES
 from grnry.schemas.nodes import KINDS, Node, kind_of
 from grnry.schemas.rules import ArrayRule, ObjectRule, array_rules, object_rules
 
@@ -15,8 +16,8 @@ Branch = tuple[tuple[Node, ...], tuple[Node, ...]]
 class Known:
     """Each value is valid under all of `positives`, under none of `negatives`.
 
-    `named` are the properties that the earlier schema names at this place, in whichever branch.
-    Where `lenient`, a property that it does not name is taken to be in no record.
+    `place` are all schemas that the earlier one has for these values, in whichever branch. Where
+    `lenient`, a property that none of them speaks of is taken to be in no record.
     """
 
     def __init__(
@@ -25,48 +26,78 @@ class Known:
         *,
         negatives: tuple[Node, ...] = (),
         split: frozenset[tuple[Node, str]] = frozenset(),
-        named: frozenset[str] | None = None,
+        place: tuple[Node, ...] | None = None,
         lenient: bool = False,
+        case_count: int = 1,
     ) -> None:
         self.positives = tuple(dict.fromkeys(positives))
         self.negatives = negatives
         self.split = split
         self.lenient = lenient
-        self.named = named if named is not None else names_in_place(self.positives)
-        self.key = (frozenset(self.positives), frozenset(negatives), split, self.named, lenient)
+        self._place = place
+        self._case_count = case_count
+        self.key = (frozenset(self.positives), frozenset(negatives), split, place, lenient)
 
     def beside(self, positives: Iterable[Node], negatives: Iterable[Node] = ()) -> "Known":
         """The same values, of which something more is known."""
-        return self._with(positives, negatives, self.split)
+        return self._with(positives, negatives, self.split, self._case_count)
 
     def _with(
         self,
         positives: Iterable[Node],
         negatives: Iterable[Node],
         split: frozenset[tuple[Node, str]],
+        case_count: int,
     ) -> "Known":
         return Known(
             (*self.positives, *positives),
             negatives=(*self.negatives, *negatives),
             split=split,
-            named=self.named,
+            place=self.place if self.lenient else None,
             lenient=self.lenient,
+            case_count=case_count,
         )
 
-    def within(self, nodes: Iterable[Node]) -> "Known":
-        """What is known of a property or an item."""
-        return Known(nodes, lenient=self.lenient)
+    def of_property(self, name: str) -> "Known":
+        """What is known of the property's value."""
+        rules = (rule for node in self._speaking for rule in object_rules(node))
+        others = (node for rule in rules for node in rule.nodes(name))
+        return self._within(self.property_nodes(name), others)
 
-    def cases(self) -> "list[tuple[str, Known]]":
-        """The cases of the first alternative that was not looked into, each with its name."""
+    def of_others(self, nodes: Iterable[Node]) -> "Known":
+        """What is known of a property that has no name of its own, where these nodes apply."""
+        rules = (rule for node in self._speaking for rule in object_rules(node))
+        others = (node for rule in rules for node in (*rule.patterns.values(), rule.additional))
+        return self._within(nodes, (node for node in others if node is not None))
+
+    def of_item(self, index: int) -> "Known":
+        own = (rule.at(index) for rule in self.array_rules)
+        rules = (rule for node in self._speaking for rule in array_rules(node))
+        others = [*(rule.at(index) for rule in rules), *(n.contains for n in self._speaking)]
+        return self._within(
+            (node for node in own if node is not None),
+            (node for node in others if node is not None),
+        )
+
+    def _within(self, nodes: Iterable[Node], others: Iterable[Node]) -> "Known":
+        """`others` are the schemas of all branches there, only one of which need apply."""
+        positives = tuple(nodes)
+        place = in_place((*positives, *others)) if self.lenient else None
+        return Known(positives, place=place, lenient=self.lenient)
+
+    @property
+    def _speaking(self) -> tuple[Node, ...]:
+        return self.place if self.lenient else ()
+
+    def cases(self) -> "list[Known]":
+        """The cases of the first alternative that was not looked into yet."""
         for node in self.flat:
             for keyword, branches in disjunctions(node):
-                if (node, keyword) not in self.split:
-                    split = self.split | {(node, keyword)}
-                    return [
-                        (f"{keyword}/{at}", self._with(*branch, split))
-                        for at, branch in enumerate(branches)
-                    ]
+                count = self._case_count * len(branches)
+                if (node, keyword) in self.split or count > MAX_CASES:
+                    continue
+                split = self.split | {(node, keyword)}
+                return [self._with(*branch, split, count) for branch in branches]
         return []
 
     @cached_property
@@ -144,13 +175,20 @@ class Known:
         return [node for rule in self.object_rules for node in rule.nodes(name)]
 
     def forbids(self, name: str) -> bool:
+        names = (node.property_names for node in self.flat)
+        if any(node is not None and not node.accepts(name) for node in names):
+            return True
         return any(node.is_false for node in self.property_nodes(name))
 
     def absent(self, name: str) -> bool:
         """Whether no record is taken to have the property."""
         if self.forbids(name):
             return True
-        return self.lenient and name not in self.named and not self.property_nodes(name)
+        return self.lenient and not any(speaks_of(node, name) for node in self.place)
+
+    @cached_property
+    def place(self) -> tuple[Node, ...]:
+        return in_place(self.positives) if self._place is None else self._place
 
     @cached_property
     def declared(self) -> list[str]:
@@ -195,14 +233,13 @@ def in_place(nodes: Iterable[Node]) -> tuple[Node, ...]:
     return tuple(found)
 
 
-def names_in_place(nodes: Iterable[Node]) -> frozenset[str]:
-    names: set[str] = set()
-    for node in in_place(nodes):
-        names.update(node.properties, node.value("required") or ())
-        for name, needed in node.dependent_required:
-            names.update((name, *needed))
-        names.update(name for name, _ in node.dependent_schemas)
-    return frozenset(names)
+def speaks_of(node: Node, name: str) -> bool:
+    """Whether the schema names the property, or has a schema for it that may accept something."""
+    if name in node.named:
+        return True
+    if not node.patterns and node.additional is None and node.unevaluated_properties is None:
+        return False
+    return any(not other.is_false for rule in object_rules(node) for other in rule.nodes(name))
 
 
 def disjunctions(node: Node) -> Iterator[tuple[str, list[Branch]]]:

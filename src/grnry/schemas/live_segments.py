@@ -8,7 +8,7 @@ from grnry.schemas.bounds import MAX_COLUMNS
 from grnry.schemas.columns import KEY, columns_of
 from grnry.schemas.document import JsonSchema, read_schema
 from grnry.schemas.errors import SchemaError, SchemaProblem, path_of
-from grnry.schemas.formats import CHECKS
+from grnry.schemas.formats import is_of
 from grnry.schemas.known import Known
 from grnry.schemas.nodes import Root
 
@@ -93,10 +93,10 @@ def _wrong_defaults(schema: JsonSchema) -> Iterator[SchemaProblem]:
     for column in columns_of(schema):
         if column.default is None:
             continue
-        value, check = column.default.value, CHECKS.get(column.type)
+        value = column.default.value
         fits = all(node.accepts(value) for node in known.property_nodes(column.name))
-        if fits and check is not None and isinstance(value, str):
-            fits = check(value)
+        if isinstance(value, str):
+            fits = fits and is_of(column.type, value)
         if not fits:
             path = path_of(("properties", column.name, "default"))
             yield SchemaProblem(path, "is not valid under the property's own schema")

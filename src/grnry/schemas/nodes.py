@@ -217,6 +217,15 @@ class Node:
         return tuple((name, value) for name, value in pairs if isinstance(value, list))
 
     @cached_property
+    def named(self) -> frozenset[str]:
+        """The properties that the schema mentions by name."""
+        needed = [name for _, names in self.dependent_required for name in names]
+        pairs = (*self.dependent_required, *self.dependent_schemas)
+        return frozenset(
+            [*self.properties, *(self.value("required") or ()), *needed, *(own for own, _ in pairs)]
+        )
+
+    @cached_property
     def prefix(self) -> "tuple[Node, ...]":
         return self._list(self.prefix_keyword)
 
@@ -231,10 +240,13 @@ class Node:
         """Whether both are written alike, with all that they refer to."""
         if self.root is other.root:
             return self.place == other.place
-        if self.root.draft is not other.root.draft or self.raw != other.raw:
+        if self.root.draft is not other.root.draft or self.text != other.text:
             return False
-        refers = b'"$ref"' in orjson.dumps(self.raw)
-        return not refers or self.root.schema.effective == other.root.schema.effective
+        return b'"$ref"' not in self.text or self.root.node.text == other.root.node.text
+
+    @cached_property
+    def text(self) -> bytes:
+        return orjson.dumps(self.raw, option=orjson.OPT_SORT_KEYS)
 
     @cached_property
     def items(self) -> "Node | None":

@@ -22,7 +22,7 @@ def unmet(known: Known, node: Node, compare: Compare) -> Iterator[Found]:
         yield from _unmet_properties(known, rule, compare)
         yield from _unmet_patterns(known, rule, compare)
         yield from _unmet_additional(known, rule, compare)
-    if _undecided(node, rules) and not _repeated(known, node, compare):
+    if _undecided(node, rules):
         yield Found((UNEVALUATED,), "can not be compared here, so it counts as a break")
     yield from _unmet_names(known, node, compare)
     yield from _unmet_dependencies(known, node, compare)
@@ -40,7 +40,7 @@ def _unmet_properties(known: Known, rule: ObjectRule, compare: Compare) -> Itera
         if known.absent(name):
             continue
         premises = known.property_nodes(name)
-        found = compare(known.within(premises), node)
+        found = compare(known.of_property(name), node)
         if found and not premises:
             reason = "is new, and records could hold anything under that name before"
             yield Found(("properties", name), reason)
@@ -54,8 +54,7 @@ def _unmet_patterns(known: Known, rule: ObjectRule, compare: Compare) -> Iterato
         single = ObjectRule({}, {pattern: node}, None)
         for name in known.declared:
             if single.covers(name) and not known.forbids(name):
-                premises = known.within(known.property_nodes(name))
-                yield from below(steps, compare(premises, node))
+                yield from below(steps, compare(known.of_property(name), node))
         yield from below(steps, _unmet_elsewhere(known, node, compare, only=pattern))
 
 
@@ -64,7 +63,7 @@ def _unmet_additional(known: Known, rule: ObjectRule, compare: Compare) -> Itera
     if node is None:
         return
     for name in _names_left(known, rule):
-        found = compare(known.within(known.property_nodes(name)), node)
+        found = compare(known.of_property(name), node)
         if found and node.is_false:
             reason = f"is no longer a property, and '{rule.keyword}' refuses it"
             yield Found(("properties", name), reason)
@@ -98,11 +97,11 @@ def _unmet_elsewhere(
     for rule in known.object_rules:
         found: list[Found] = []
         for premises in _regions(rule, only, but):
-            found += compare(known.within(premises), node)
+            found += compare(known.of_others(premises), node)
         if not found:
             return ()
         best = best or tuple(found)
-    return best or compare(known.within(()), node)
+    return best or compare(known.of_others(()), node)
 
 
 def _regions(rule: ObjectRule, only: str | None, but: tuple[str, ...]) -> Iterator[list[Node]]:
@@ -123,11 +122,6 @@ def _undecided(node: Node, rules: list[ObjectRule]) -> bool:
         return False
     decided = any(rule.keyword == UNEVALUATED for rule in rules)
     return not decided and not evaluates_everything(node)
-
-
-def _repeated(known: Known, node: Node, compare: Compare) -> bool:
-    """Whether the earlier schema has the very same schema here, references and all."""
-    return any(member.same_as(node) for member in known.flat)
 
 
 def _unmet_names(known: Known, node: Node, compare: Compare) -> Iterator[Found]:

@@ -3,11 +3,12 @@
 from typing import Any
 
 import jsonschema_rs
+import orjson
 
 from grnry.schemas.columns import KEY, ColumnType, columns_of
 from grnry.schemas.document import JsonSchema, build
 from grnry.schemas.errors import path_of
-from grnry.schemas.formats import CHECKS
+from grnry.schemas.formats import NAMES, PATTERNS
 from grnry.schemas.known import Known
 from grnry.schemas.nodes import Root
 
@@ -27,8 +28,7 @@ class RecordValidator:
         self._recursive = schema.recursive
         effective = schema.effective
         demanded = {**effective, "allOf": [*effective.get("allOf", []), _of_columns(schema)]}
-        formats = {f"grnry-{kind}": check for kind, check in CHECKS.items()}
-        self._validator = build(demanded, schema.draft, formats=formats, validate_formats=True)
+        self._validator = build(demanded, schema.draft)
         self.is_valid = self._validator.is_valid
 
     def problem(self, record: Any) -> str | None:
@@ -42,7 +42,7 @@ class RecordValidator:
         try:
             self._validator.validate(record)
         except jsonschema_rs.ValidationError as error:
-            return _shortened(f"{path_of(error.instance_path)}: {error.message}")
+            return _shortened(f"{path_of(error.instance_path)}: {_message(error)}")
         return None
 
     def _named(self, record: dict[str, Any]) -> str:
@@ -64,9 +64,17 @@ def _of_columns(schema: JsonSchema) -> dict[str, Any]:
     for column in columns_of(schema):
         if column.type is ColumnType.BIGINT:
             demands[column.name] = {"minimum": -LARGEST - 1, "maximum": LARGEST}
-        elif column.type in CHECKS:
-            demands[column.name] = {"format": f"grnry-{column.type}"}
+        elif column.type in PATTERNS:
+            demands[column.name] = {"pattern": PATTERNS[column.type]}
     return {"required": [KEY], "properties": demands}
+
+
+def _message(error: jsonschema_rs.ValidationError) -> str:
+    if isinstance(error.kind, jsonschema_rs.ValidationErrorKind.Pattern):
+        for kind, pattern in PATTERNS.items():
+            if error.kind.pattern == pattern:
+                return f"{orjson.dumps(error.instance).decode()} is not {NAMES[kind]}"
+    return error.message
 
 
 def _shortened(text: str) -> str:

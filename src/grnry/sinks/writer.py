@@ -15,6 +15,7 @@ from collections.abc import Set as AbstractSet
 import psycopg
 from psycopg.rows import DictRow, dict_row
 
+from grnry.database.connection import SESSION
 from grnry.database.leases import Lease, LeaseLost, Leases, Partition
 from grnry.sinks import dead_letters
 from grnry.sinks.batch import Batch
@@ -112,7 +113,7 @@ class Writer:
             row_factory=dict_row,
             connect_timeout=CONNECT_SECONDS,
             application_name=self._deployment,
-            options="-c synchronous_commit=on -c lock_timeout=5000",
+            options=f"{SESSION} -c synchronous_commit=on -c lock_timeout=5000",
         )
         try:
             self._make_ready(connection)

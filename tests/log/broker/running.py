@@ -1,10 +1,12 @@
 """A broker in a process of its own, that tests may stop, kill and start again."""
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +26,9 @@ given = json.loads(sys.argv[1])
 given["data"] = Path(given["data"])
 given["log"] = LogDefaults(**given.get("log", {}))
 given["limits"] = Limits(**given.get("limits", {}))
+given["security"] = Security(
+    **{k: v if isinstance(v, bool) else Path(v) for k, v in given.get("security", {}).items()}
+)
 given["groups"] = GroupSettings(**given.get("groups", {"initial_rebalance_delay_ms": 10}))
 try:
     sys.exit(run(BrokerSettings(**given)))
@@ -53,7 +58,9 @@ class RunningBroker:
         self.data = data
         self.port = free_port()
         self.settings = settings
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        # Not a pipe: who does not read it would hold the broker up, and so the test.
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed on exit)
         self._admin: AdminClient | None = None
 
     def __enter__(self) -> Self:
@@ -66,7 +73,11 @@ class RunningBroker:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        ended = None if self._process is None else self._process.poll()
         self.kill()
+        logged = self.logged()
+        self._log.close()
+        assert ended is None, f"the broker ended by itself ({ended}): {logged[-5000:]}"
 
     @property
     def address(self) -> str:
@@ -77,14 +88,13 @@ class RunningBroker:
         assert self._process is not None
         return self._process.pid
 
-    def spawn(self) -> "subprocess.Popen[str]":
-        import json
-
+    def spawn(self) -> "subprocess.Popen[bytes]":
+        self._log.seek(0)
+        self._log.truncate()
         given = {"data": str(self.data), "port": self.port, **self.settings}
         return subprocess.Popen(
             [sys.executable, "-c", _PROGRAM, json.dumps(given)],
-            stderr=subprocess.PIPE,
-            text=True,
+            stderr=self._log,
             env={**os.environ, "PYTHONPATH": "src"},
         )
 
@@ -96,8 +106,8 @@ class RunningBroker:
     def _is_ready(self) -> bool:
         assert self._process is not None
         if self._process.poll() is not None:
-            process, self._process = self._process, None
-            raise AssertionError(process.communicate()[1])
+            self._process = None
+            raise AssertionError(self.logged())
         try:
             socket.create_connection(("127.0.0.1", self.port), 1).close()
         except OSError:
@@ -111,23 +121,27 @@ class RunningBroker:
             process.wait(10)
         finally:
             process.kill()
-            _out, err = process.communicate()
-        assert process.returncode == 1, err
-        return err
+            process.wait()
+        assert process.returncode == 1, self.logged()
+        return self.logged()
+
+    def logged(self) -> str:
+        """What it has logged since its start."""
+        return os.pread(self._log.fileno(), 10 << 20, 0).decode()
 
     def stop(self) -> str:
         """End it in order; gives what it has logged."""
         assert self._process is not None
         process, self._process = self._process, None
         process.terminate()
-        _out, err = process.communicate(timeout=20)
-        assert process.returncode == 0, err
-        return err
+        process.wait(20)
+        assert process.returncode == 0, self.logged()
+        return self.logged()
 
     def kill(self) -> None:
         if self._process is not None:
             self._process.send_signal(signal.SIGKILL)
-            self._process.communicate()
+            self._process.wait()
             self._process = None
 
     # Clients

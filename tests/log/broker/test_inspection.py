@@ -128,7 +128,9 @@ def test_damage_in_the_last_file_with_sound_batches_behind_it(data: Path) -> Non
 
 
 def test_indexes_and_states(data: Path) -> None:
-    first, second, _last = _files(data, ".index")
+    first, second = _files(data, ".index")
+    (saved,) = _files(data, ".checkpoint")
+    _flip(saved, 30)
     first.unlink()
     second.write_bytes(second.read_bytes()[:-1])
     for path in _files(data, ".state"):
@@ -136,7 +138,7 @@ def test_indexes_and_states(data: Path) -> None:
     report = check(data)
     assert report.is_sound
     assert {one.severity for one in report.findings} == {"note"}
-    assert {first, second} < {one.path for one in report.findings}
+    assert {first, second, saved} < {one.path for one in report.findings}
 
 
 def test_an_index_of_another_log_is_damage(data: Path) -> None:

@@ -2,6 +2,8 @@
 
 import gzip
 import struct
+import subprocess
+import sys
 from contextlib import suppress
 
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from kio.serial import entity_reader
 
 from grnry.log.broker.protocol import apis, batches, codec, fetch, frames, produce, records
+from grnry.log.broker.protocol.apis import APIS
 from grnry.log.broker.protocol.errors import ErrorCode, MalformedRequestError, RequestError
 from tests.log.broker.batch_maker import batch, checked, headers_of
 
@@ -165,3 +168,36 @@ def test_random_bytes_do_not_break_the_hand_written_readers(data: bytes) -> None
     ):
         with suppress(MalformedRequestError):
             read()
+
+
+def _uvarint(number: int) -> bytes:
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*out, number])
+
+
+@pytest.mark.parametrize(("api_key", "version"), [(3, 12), (3, 8), (11, 5)])
+@pytest.mark.parametrize("count", [1 << 20, (1 << 31) - 1, 1 << 34])
+def test_no_memory_is_taken_for_what_is_only_announced(
+    api_key: int, version: int, count: int
+) -> None:
+    """In a process of its own, as kio's reader ends it where the memory is not there."""
+    flexible = APIS[api_key].is_flexible(version)
+    body = _uvarint(count) if flexible else struct.pack(">i", min(count, (1 << 31) - 1))
+    program = (
+        "import resource, sys\n"
+        "from grnry.log.broker.protocol import codec\n"
+        "from grnry.log.broker.protocol.errors import MalformedRequestError\n"
+        "codec._schema(int(sys.argv[1]), int(sys.argv[2]), 'request')\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))\n"
+        "frame = memoryview(bytes.fromhex(sys.argv[3]))\n"
+        "try: codec.decode(int(sys.argv[1]), int(sys.argv[2]), frame, 0)\n"
+        "except MalformedRequestError: print('malformed')\n"
+    )
+    given = [str(api_key), str(version), (body + bytes(2)).hex()]
+    done = subprocess.run(
+        [sys.executable, "-c", program, *given], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "malformed\n"), done.stderr

@@ -288,7 +288,7 @@ def test_producer_ids_are_never_given_twice(tmp_path: Path) -> None:
     assert len(set(seen)) == 9
 
 
-def test_the_epoch_goes_up_after_an_unclean_stop_only(tmp_path: Path) -> None:
+def test_the_epoch_goes_up_with_every_start(tmp_path: Path) -> None:
     epochs = []
     for is_clean in (True, True, False, True):
         store = Store(tmp_path, LogDefaults(), 16)
@@ -297,7 +297,7 @@ def test_the_epoch_goes_up_after_an_unclean_stop_only(tmp_path: Path) -> None:
         if is_clean:
             store.close()
         store.release()
-    assert epochs == [0, 0, 0, 1]
+    assert epochs == sorted(set(epochs))
 
 
 def test_a_half_made_topic_is_gone(tmp_path: Path) -> None:

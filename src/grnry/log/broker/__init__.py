@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .coordinator.values import GroupSettings
     from .errors import BrokerError, BrokerStartError, DamagedLogError, InspectionError
     from .inspection.values import BatchInfo, Finding, Loss, Report, Unreadable
-    from .settings import BrokerSettings, Limits
+    from .settings import BrokerSettings, Limits, Security
     from .storage.config import LogDefaults
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "LogDefaults",
     "Loss",
     "Report",
+    "Security",
     "Unreadable",
     "check",
     "dump",
@@ -73,6 +74,7 @@ def __getattr__(name: str) -> object:
     homes = {
         "BrokerSettings": ".settings",
         "Limits": ".settings",
+        "Security": ".settings",
         "BatchInfo": ".inspection.values",
         "BrokerError": ".errors",
         "BrokerStartError": ".errors",

@@ -15,12 +15,26 @@ class Limits:
     """Bounds on what clients can make the broker hold."""
 
     connections: int = 2000
+    idle_seconds: float = 600.0  # after which a connection is closed; clients connect again
     request_bytes: int = 100 * _MIB
     response_bytes: int = 8 * _MIB  # of one fetch; its first batch goes out whole in any case
     unanswered_requests: int = 128  # per connection, above which it is not read
     waiting_bytes: int = 16 * _MIB  # answers per connection, above which it is not read
     open_files: int = 1024
     partitions: int = 10_000  # per topic
+
+
+@dataclass(frozen=True, slots=True)
+class Security:
+    """Certificate and key are PEM files, users a file of lines `name:password`.
+
+    Where other machines can connect both are needed, unless it is said to be `insecure`.
+    """
+
+    certificate: Path | None = None
+    key: Path | None = None
+    users: Path | None = None
+    insecure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +54,7 @@ class BrokerSettings:
     retention_check_interval: float = 30.0  # and of compaction
     metrics_address: str | None = None
     offsets_retention_ms: int = 7 * 24 * 3600 * 1000
+    security: Security = field(default_factory=Security)
     log: LogDefaults = field(default_factory=LogDefaults)
     groups: GroupSettings = field(default_factory=GroupSettings)
     limits: Limits = field(default_factory=Limits)

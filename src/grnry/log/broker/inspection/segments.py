@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from grnry.log.broker.protocol.batches import COMPRESSION, Header
-from grnry.log.broker.storage import scan, state
+from grnry.log.broker.storage import checkpoint, scan, state
 from grnry.log.broker.storage.compaction import CLEANED_FILE
 from grnry.log.broker.storage.files import OpenFile, read_if_there
 from grnry.log.broker.storage.index import Index
@@ -163,3 +163,9 @@ def _look_at_states(folder: Path, counts: Counts) -> None:
             what = "what is known of producers is damaged"
             remedy = "It is made anew from the log at the next start."
             counts.findings.append(Finding("note", path, what, remedy=remedy))
+    last = segments(folder)[-1]
+    path = last.with_suffix(checkpoint.SUFFIX)
+    if path.exists() and checkpoint.load(path, last.stat().st_size) is None:
+        what = "the checkpoint is damaged, or the log was cut before it"
+        remedy = "The next start reads the whole file instead."
+        counts.findings.append(Finding("note", path, what, remedy=remedy))

@@ -15,6 +15,7 @@ LEAVE_GROUP = 13
 SYNC_GROUP = 14
 DESCRIBE_GROUPS = 15
 LIST_GROUPS = 16
+SASL_HANDSHAKE = 17
 API_VERSIONS = 18
 CREATE_TOPICS = 19
 DELETE_TOPICS = 20
@@ -24,6 +25,7 @@ OFFSET_FOR_LEADER_EPOCH = 23
 DESCRIBE_CONFIGS = 32
 ALTER_CONFIGS = 33
 DESCRIBE_LOG_DIRS = 35
+SASL_AUTHENTICATE = 36
 CREATE_PARTITIONS = 37
 DELETE_GROUPS = 42
 INCREMENTAL_ALTER_CONFIGS = 44
@@ -46,7 +48,7 @@ class Api(NamedTuple):
 APIS: dict[int, Api] = {
     PRODUCE: Api("produce", 3, 8, 9),
     FETCH: Api("fetch", 4, 11, 12),
-    LIST_OFFSETS: Api("list_offsets", 1, 5, 6),
+    LIST_OFFSETS: Api("list_offsets", 1, 7, 6),
     METADATA: Api("metadata", 0, 12, 9),
     OFFSET_COMMIT: Api("offset_commit", 2, 7, 8),
     OFFSET_FETCH: Api("offset_fetch", 1, 5, 6),
@@ -57,6 +59,7 @@ APIS: dict[int, Api] = {
     SYNC_GROUP: Api("sync_group", 0, 3, 4),
     DESCRIBE_GROUPS: Api("describe_groups", 0, 4, 5),
     LIST_GROUPS: Api("list_groups", 0, 4, 3),
+    SASL_HANDSHAKE: Api("sasl_handshake", 1, 1, _NEVER),
     API_VERSIONS: Api("api_versions", 0, 3, 3),
     CREATE_TOPICS: Api("create_topics", 2, 4, 5),
     DELETE_TOPICS: Api("delete_topics", 1, 3, 4),
@@ -66,6 +69,7 @@ APIS: dict[int, Api] = {
     DESCRIBE_CONFIGS: Api("describe_configs", 1, 3, 4),
     ALTER_CONFIGS: Api("alter_configs", 0, 1, 2),
     DESCRIBE_LOG_DIRS: Api("describe_log_dirs", 1, 1, 2),
+    SASL_AUTHENTICATE: Api("sasl_authenticate", 0, 2, 2),
     CREATE_PARTITIONS: Api("create_partitions", 0, 1, 2),
     DELETE_GROUPS: Api("delete_groups", 0, 1, 2),
     INCREMENTAL_ALTER_CONFIGS: Api("incremental_alter_configs", 0, 0, 1),

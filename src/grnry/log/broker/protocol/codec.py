@@ -8,7 +8,7 @@ Schemas are imported at their first use, which keeps start-up short and memory s
 import struct
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import cache
@@ -18,6 +18,7 @@ from typing import Any, get_args, get_origin
 
 from .apis import APIS
 from .errors import MalformedRequestError
+from .lengths import check_lengths
 
 # kio registers itself with hypothesis where that is installed, which costs 150 ms and 13 MB.
 _without_hypothesis = "hypothesis" not in sys.modules
@@ -34,12 +35,26 @@ Write = Callable[[bytearray, Any], None]
 
 
 def decode(api_key: int, version: int, frame: memoryview, position: int) -> Any:
-    read = entity_reader(_schema(api_key, version, "request"))
+    schema = _schema(api_key, version, "request")
+    check_lengths(schema, frame, position)
+    read = entity_reader(schema)
     try:
         entity, _end = read(bytes(frame[position:]), 0)
-    except (SerialError, ValueError, TypeError, OverflowError, IndexError) as error:
+    except (SerialError, ValueError, TypeError, OverflowError, LookupError) as error:
         raise MalformedRequestError(f"The body can't be read: {error}") from error
     return entity
+
+
+def has_forbidden_null(entity: Any) -> bool:
+    """A null where the schema has none, which kio's reader lets through."""
+    for field in fields(entity):
+        value = getattr(entity, field.name)
+        if value is None and NoneType not in get_args(field.type):
+            return True
+        items = value if isinstance(value, tuple) else ()
+        if any(is_dataclass(item) and has_forbidden_null(item) for item in items):
+            return True
+    return False
 
 
 def encode(api_key: int, version: int, values: Values) -> bytes:

@@ -1,7 +1,8 @@
 """Fetch, versions 4 to 11, by hand: record bytes go out as they lie in the file."""
 
 import struct
-from typing import NamedTuple
+from collections.abc import Sized
+from typing import Any, NamedTuple
 
 from .errors import ErrorCode, MalformedRequestError
 
@@ -37,7 +38,7 @@ class FetchResult(NamedTuple):
     code: ErrorCode
     high_watermark: int = -1
     log_start: int = -1
-    records: bytes | bytearray = b""
+    records: Sized = b""  # goes into the answer as it is
 
 
 def read(version: int, frame: memoryview, position: int) -> FetchRequest:
@@ -89,9 +90,7 @@ def _partition(
     return FetchPartition(topic, number, epoch, offset, size), position
 
 
-def write(
-    version: int, results: list[FetchResult], code: ErrorCode = ErrorCode.NONE
-) -> list[bytes | bytearray]:
+def write(version: int, results: list[FetchResult], code: ErrorCode = ErrorCode.NONE) -> list[Any]:
     """The response's body in pieces, so that records need not be copied into it."""
     by_topic: dict[str, list[FetchResult]] = {}
     for result in results:
@@ -100,7 +99,7 @@ def write(
     if version >= 7:
         small.append(struct.pack(">hi", code, 0))
     small.append(_INT32.pack(len(by_topic)))
-    pieces: list[bytes | bytearray] = []
+    pieces: list[Any] = []
     for topic, partitions in by_topic.items():
         name = topic.encode()
         small += (_INT16.pack(len(name)), name, _INT32.pack(len(partitions)))

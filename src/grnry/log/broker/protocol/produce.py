@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from .errors import ErrorCode, MalformedRequestError
 
+_MOST_PARTITIONS = 100_000
 _INT16 = struct.Struct(">h")
 _INT32 = struct.Struct(">i")
 _ACKS = struct.Struct(">hi")
@@ -57,6 +58,8 @@ def _topics(frame: memoryview, position: int) -> list[PartitionRecords]:
             end = position + max(size, 0)
             if end > len(frame):
                 raise MalformedRequestError("The records are cut short.")
+            if len(found) >= _MOST_PARTITIONS:
+                raise MalformedRequestError("The request has too many partitions.")
             found.append(PartitionRecords(topic or "", partition, frame[position:end]))
             position = end
     return found

@@ -25,11 +25,14 @@ from .groups import GroupHandlers, Groups
 from .metrics import Counters, text
 from .offsets import OffsetHandlers
 from .produce import ProduceHandler
+from .sasl import SaslHandlers
+from .security import Users
 from .topics import TopicHandlers
 
 log = logging.getLogger("grnry.log.broker")
 
 _SCRATCH = 256 << 10
+_LARGEST_WITHOUT_RECORDS = 4 << 20
 Frame = Callable[[Pieces | codec.Values], Pieces]
 
 
@@ -42,6 +45,7 @@ class Broker:
         store: Store,
         port: int,
         on_failure: Callable[[OSError], None],
+        users: Users | None = None,
     ) -> None:
         self.limits = settings.limits
         self.scratch = bytearray(_SCRATCH)
@@ -54,6 +58,8 @@ class Broker:
         self._offsets = GroupOffsetHandlers(store, self._groups, self.durability)
         self._compactor = Compactor(store)
         self._counters = Counters()
+        self._sasl = SaslHandlers(users)
+        self.asks_for_passwords = self._sasl.is_required
         self._handlers = self._all_handlers(port)
 
     def _all_handlers(self, port: int) -> dict[int, Handler]:
@@ -61,11 +67,12 @@ class Broker:
         host = settings.advertised_host or _reachable(settings.host)
         cluster = ClusterHandlers(store, host, settings.advertised_port or port)
         offsets = OffsetHandlers(store)
-        groups = GroupHandlers(self._groups)
+        fetch = FetchHandler(store, settings.limits)
+        groups = GroupHandlers(self._groups, fetch.assigned)
         topics = TopicHandlers(store, settings.limits.partitions, self._forget_offsets)
         return {
             apis.PRODUCE: ProduceHandler(store, self.durability.partition),
-            apis.FETCH: FetchHandler(store, settings.limits),
+            apis.FETCH: fetch,
             apis.LIST_OFFSETS: offsets.list_offsets,
             apis.METADATA: cluster.metadata,
             apis.OFFSET_COMMIT: self._offsets.commit,
@@ -77,6 +84,7 @@ class Broker:
             apis.SYNC_GROUP: groups.sync_group,
             apis.DESCRIBE_GROUPS: self._offsets.describe_groups,
             apis.LIST_GROUPS: self._offsets.list_groups,
+            apis.SASL_HANDSHAKE: self._sasl.handshake,
             apis.API_VERSIONS: cluster.api_versions,
             apis.CREATE_TOPICS: topics.create,
             apis.DELETE_TOPICS: topics.delete,
@@ -86,6 +94,7 @@ class Broker:
             apis.DESCRIBE_CONFIGS: topics.describe_configs,
             apis.ALTER_CONFIGS: topics.alter_configs,
             apis.DESCRIBE_LOG_DIRS: offsets.describe_log_dirs,
+            apis.SASL_AUTHENTICATE: self._sasl.authenticate,
             apis.CREATE_PARTITIONS: topics.create_partitions,
             apis.DELETE_GROUPS: self._offsets.delete_groups,
             apis.INCREMENTAL_ALTER_CONFIGS: topics.incremental_alter_configs,
@@ -109,6 +118,13 @@ class Broker:
     def closed(self, connection: Connection) -> None:
         self._connections.discard(connection)
 
+    def close_idle_connections(self) -> None:
+        """Those of clients that are gone without a word, or that never read their answers."""
+        for connection in list(self._connections):
+            if connection.is_idle(self.limits.idle_seconds):
+                log.info("closed the idle connection of %s", connection.client_host)
+                connection.close()
+
     def close_connections(self) -> None:
         for connection in list(self._connections):
             connection.close_when_answered()
@@ -127,11 +143,20 @@ class Broker:
                 slot, [response_head(correlation_id, len(body), flexible=False), body]
             )
             return
+        self._sasl.check(connection.session, api_key)
+        if len(frame) > _LARGEST_WITHOUT_RECORDS and api_key != apis.PRODUCE:
+            raise MalformedRequestError(f"{len(frame)} bytes are too many for {api.name}")
         self._counters.requests[api_key] += 1
         flexible = api.is_flexible(version)
         header = read_header(frame, flexible=flexible)
         request = Request(
-            api_key, version, header.client_id, connection.client_host, frame, header.body_at
+            api_key,
+            version,
+            header.client_id,
+            connection.client_host,
+            frame,
+            header.body_at,
+            connection.session,
         )
         if api_key not in {apis.PRODUCE, apis.FETCH}:
             request.body = codec.decode(api_key, version, frame, header.body_at)
@@ -142,7 +167,10 @@ class Broker:
             self._settle(connection, slot, answer, to_frame)
         except MalformedRequestError:
             raise
-        except Exception:
+        except Exception as error:
+            # Looked for only here: to look at each request would cost all of them.
+            if request.body is not None and codec.has_forbidden_null(request.body):
+                raise MalformedRequestError(f"A null in {api.name} has no place there.") from error
             log.exception("%s failed", api.name)
             connection.close()
 

@@ -15,12 +15,24 @@ from grnry.log.broker.protocol.errors import MalformedRequestError
 from grnry.log.broker.protocol.frames import SIZE
 from grnry.log.broker.settings import Limits
 
-from .answers import Pieces
+from .answers import Pieces, Session, in_memory
+from .outgoing import Outgoing
+from .sasl import LARGEST_REQUEST, SECONDS_TO_AUTHENTICATE
+from .seldom import Seldom
 
 log = logging.getLogger("grnry.log.broker")
 
-_WRITE_BUFFER = 1 << 20
+_WRITE_BUFFER = 256 << 10
+_KEEP_ALIVE = (  # a client that is gone without a word is found out within two minutes
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 15),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4),
+)
 _FIRST_PIECE = 1 << 20  # a frame's buffer grows with what has come, not with what is announced
+
+
+_refusals = Seldom()
 
 
 class Slot:
@@ -38,6 +50,7 @@ class Server(Protocol):
     """What a connection needs of the broker."""
 
     limits: Limits
+    asks_for_passwords: bool
     scratch: bytearray  # what is read lands here first; every connection is done with it at once
 
     def opened(self, connection: "Connection") -> bool: ...
@@ -56,9 +69,13 @@ class Connection(asyncio.BufferedProtocol):
         self._frame_size = 0
         self._have = 0
         self._stash = b""  # whole frames that came while the client was not to be read
-        self._is_write_paused = False
         self._is_read_paused = False
+        self._outgoing: Outgoing | None = None
+        self._loop = asyncio.get_running_loop()
+        self._used_at = self._loop.time()
         self.client_host = ""
+        self.session = Session()
+        self._deadline: asyncio.TimerHandle | None = None
 
     @property
     def is_open(self) -> bool:
@@ -74,13 +91,29 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.abort()
             return
         self._transport.set_write_buffer_limits(high=_WRITE_BUFFER)
+        self._outgoing = Outgoing(self._transport, self._go_on)
         connected = transport.get_extra_info("socket")
         if connected is not None and connected.family in {socket.AF_INET, socket.AF_INET6}:
-            connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for level, option, value in _KEEP_ALIVE:
+                connected.setsockopt(level, option, value)
+
+        if self._server.asks_for_passwords:
+            loop = asyncio.get_running_loop()
+            self._deadline = loop.call_later(SECONDS_TO_AUTHENTICATE, self._end_stranger)
+
+    def _end_stranger(self) -> None:
+        if self._is_stranger():
+            log.info("closed the connection of %s: it has not authenticated", self.client_host)
+            self.close()
+
+    def _is_stranger(self) -> bool:
+        return self._server.asks_for_passwords and self.session.user is None
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._transport = None
+        self._transport = self._outgoing = None
         self._frame, self._stash = None, b""
+        if self._deadline is not None:
+            self._deadline.cancel()
         for slot in self._slots:
             if slot.task is not None:
                 slot.task.cancel()
@@ -91,10 +124,13 @@ class Connection(asyncio.BufferedProtocol):
         return False
 
     def pause_writing(self) -> None:
-        self._is_write_paused = True
+        if self._outgoing is not None:
+            self._outgoing.pause()
 
     def resume_writing(self) -> None:
-        self._is_write_paused = False
+        self._used_at = self._loop.time()
+        if self._outgoing is not None:
+            self._outgoing.resume()
         self._go_on()
 
     def get_buffer(self, sizehint: int) -> memoryview | bytearray:
@@ -107,14 +143,21 @@ class Connection(asyncio.BufferedProtocol):
         return memoryview(self._frame)[self._have :]
 
     def buffer_updated(self, nbytes: int) -> None:
+        self._used_at = self._loop.time()
         try:
             if self._frame is None:
                 self._take(memoryview(self._server.scratch)[:nbytes])
             else:
                 self._grow_frame(nbytes)
         except MalformedRequestError as error:
-            log.info("closed the connection of %s: %s", self.client_host, error)
-            self.close()
+            self._refuse(error)
+
+    def _refuse(self, error: MalformedRequestError) -> None:
+        untold = _refusals.due()
+        if untold is not None:
+            more = f" ({untold} more since the last that was told)" if untold else ""
+            log.info("closed the connection of %s: %s%s", self.client_host, error, more)
+        self.close()
 
     # Frames
 
@@ -140,7 +183,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def _size_of(self, data: memoryview | bytearray, position: int) -> int:
         size: int = SIZE.unpack_from(data, position)[0]
-        if not 0 < size <= self._limits.request_bytes:
+        largest = LARGEST_REQUEST if self._is_stranger() else self._limits.request_bytes
+        if not 0 < size <= largest:
             raise MalformedRequestError(f"a request of {size} bytes was announced")
         return size
 
@@ -182,23 +226,25 @@ class Connection(asyncio.BufferedProtocol):
         if self._slots and self._slots[0] is slot:
             self._flush()
         else:
-            self._waiting_bytes += sum(map(len, pieces))
+            self._waiting_bytes += in_memory(pieces)
         if self._is_read_paused:
             self._go_on()
 
     def _flush(self) -> None:
+        if self._outgoing is None:
+            return
         first = True
         while self._slots and self._slots[0].done:
             pieces = self._slots.popleft().pieces
             if not first:
-                self._waiting_bytes -= sum(map(len, pieces))
+                self._waiting_bytes -= in_memory(pieces)
             first = False
-            if self._transport is not None and pieces:
-                self._transport.writelines(pieces)
+            self._outgoing.add(pieces)
+        self._outgoing.send()
 
     def _is_blocked(self) -> bool:
         return (
-            self._is_write_paused
+            (self._outgoing is not None and self._outgoing.is_blocked)
             or len(self._slots) >= self._limits.unanswered_requests
             or self._waiting_bytes > self._limits.waiting_bytes
         )
@@ -217,14 +263,18 @@ class Connection(asyncio.BufferedProtocol):
             try:
                 self._take(memoryview(bytearray(stash)))
             except MalformedRequestError as error:
-                log.info("closed the connection of %s: %s", self.client_host, error)
-                self.close()
+                self._refuse(error)
         self._read_again()
 
     def _read_again(self) -> None:
         if self._transport is not None and not self._is_blocked():
             self._is_read_paused = False
             self._transport.resume_reading()
+
+    def is_idle(self, seconds: float) -> bool:
+        """Nothing came and nothing went for so long, and no answer of ours is outstanding."""
+        is_waiting = bool(self._slots) and not self._is_blocked()
+        return not is_waiting and self._loop.time() - self._used_at > seconds
 
     def close(self) -> None:
         if self._transport is not None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from grnry.log.broker.settings import BrokerSettings
+from grnry.log.broker.storage.checkpoint import Checkpoints
 from grnry.log.broker.storage.group_commit import GroupCommit, Syncable
 from grnry.log.broker.storage.group_offsets import GroupOffsets
 from grnry.log.broker.storage.partition import PartitionLog
@@ -16,6 +17,7 @@ class Durability:
         self._commit = GroupCommit(on_failure)
         self._loop = asyncio.get_running_loop()
         self._unsynced: dict[Syncable, None] = {}
+        self._checkpoints = Checkpoints()
 
     @property
     def syncs(self) -> int:
@@ -27,6 +29,8 @@ class Durability:
 
     def partition(self, log: PartitionLog) -> "asyncio.Future[None] | None":
         """What to wait for before an append may be acknowledged; None is nothing."""
+        for checkpoint in self._checkpoints.due(log):
+            self._commit.add(checkpoint)
         if not self._always:
             log.show_all()
             self._later(log)

@@ -1,19 +1,32 @@
-"""Fetch: whole batches as they lie in the files; who asks too early waits for an append."""
+"""Fetch: whole batches as they lie in the files; who asks too early waits for an append.
+
+A client asks for the next fetch when it has the answer to the last one, so a partition that it
+begins with meanwhile waits for that. Where a client is about to begin with partitions (this fetch
+has new ones, or its group has just given it some) the wait is therefore short, however long it asks
+for: others of them may have missed the fetch.
+"""
 
 import asyncio
-import os
+import logging
+from contextlib import suppress
 from typing import NamedTuple
 
 from grnry.log.broker.protocol import fetch
 from grnry.log.broker.protocol.errors import ErrorCode, RequestError
 from grnry.log.broker.settings import Limits
-from grnry.log.broker.storage.files import read_at
 from grnry.log.broker.storage.partition import PartitionLog, Readable
 from grnry.log.broker.storage.store import Store, now_ms
 
-from .answers import Answer, Pieces, Request
+from .answers import Answer, FilePart, Pieces, Request
+from .outgoing import read_cached
+
+log = logging.getLogger("grnry.log.broker")
 
 _LONGEST_WAIT_MS = 600_000
+_NEW_PARTITIONS_WAIT_MS = 20
+_NEW_ASSIGNMENT_WAIT_MS = 200
+_NEW_ASSIGNMENT_SECONDS = 3.0
+_AT_ONCE = 16 << 10
 
 
 class Found(NamedTuple):
@@ -30,6 +43,17 @@ class FetchHandler:
     def __init__(self, store: Store, limits: Limits) -> None:
         self._store = store
         self._limits = limits
+        self._loop = asyncio.get_running_loop()
+        self._assigned: dict[tuple[str, str], float] = {}
+        self._waiting: dict[tuple[str, str], set[Waiter]] = {}
+
+    def assigned(self, client: tuple[str, str]) -> None:
+        """A client (its id and host) is a member that gets its partitions now."""
+        now = self._loop.time()
+        self._assigned = {one: until for one, until in self._assigned.items() if until > now}
+        self._assigned[client] = now + _NEW_ASSIGNMENT_SECONDS
+        for waiter in self._waiting.get(client, ()):
+            waiter.hurry(_NEW_ASSIGNMENT_WAIT_MS / 1000)
 
     def __call__(self, request: Request) -> Answer:
         asked = fetch.read(request.version, request.frame, request.body_at)
@@ -38,26 +62,27 @@ class FetchHandler:
             return list(fetch.write(request.version, [], code))
         found = self.look(asked)
         if found.size >= asked.min_bytes or found.has_error or asked.max_wait_ms <= 0:
-            return self._answer(request.version, found)
+            return _write(request.version, found)
         # Registered before anything else runs, or an append in between would wake nobody.
-        waiter = Waiter(found.logs, min(asked.max_wait_ms, _LONGEST_WAIT_MS) / 1000)
-        return self._wait(request.version, asked, found, waiter)
+        waiter = Waiter(found.logs, self._longest_wait_ms(request, asked) / 1000)
+        return self._wait(request, asked, found, waiter)
 
-    def _answer(self, version: int, found: Found) -> Answer:
-        try:
-            return _write(version, found, _read_all_cached(found))
-        except BlockingIOError:
-            return self._read_in_thread(version, found)
-
-    async def _read_in_thread(self, version: int, found: Found) -> Pieces:
-        """What is not in the page cache must not hold up the others."""
-        loop = asyncio.get_running_loop()
-        records = await loop.run_in_executor(None, _read_all, found.places)
-        return _write(version, found, records)
+    def _longest_wait_ms(self, request: Request, asked: fetch.FetchRequest) -> int:
+        longest = min(asked.max_wait_ms, _LONGEST_WAIT_MS)
+        if self._assigned.get(request.client, 0.0) > self._loop.time():
+            longest = min(longest, _NEW_ASSIGNMENT_WAIT_MS)
+        partitions = frozenset((part.topic, part.partition) for part in asked.partitions)
+        if not partitions <= request.session.fetched:
+            longest = min(longest, _NEW_PARTITIONS_WAIT_MS)
+        request.session.fetched = partitions
+        return longest
 
     async def _wait(
-        self, version: int, asked: fetch.FetchRequest, found: Found, waiter: "Waiter"
+        self, request: Request, asked: fetch.FetchRequest, found: Found, waiter: "Waiter"
     ) -> Pieces:
+        version = request.version
+        waiting = self._waiting.setdefault(request.client, set())
+        waiting.add(waiter)
         try:
             while await waiter.woken():
                 found = self.look(asked)
@@ -66,10 +91,10 @@ class FetchHandler:
                 waiter.wait_again()
         finally:
             waiter.close()
-        try:
-            return _write(version, found, _read_all_cached(found))
-        except BlockingIOError:
-            return await self._read_in_thread(version, found)
+            waiting.discard(waiter)
+            if not waiting:
+                self._waiting.pop(request.client, None)
+        return _write(version, found)
 
     def look(self, asked: fetch.FetchRequest) -> Found:
         found = Found([], [], 0, False, [])
@@ -79,14 +104,18 @@ class FetchHandler:
         for part in asked.partitions:
             place = None
             try:
-                log = self._log(part, now)
-                result = _result(part, ErrorCode.NONE, log)
-                found.logs.append(log)
+                partition = self._log(part, now)
+                result = _result(part, ErrorCode.NONE, partition)
+                found.logs.append(partition)
                 wanted = min(part.max_bytes, left - size)
                 if size == 0 or wanted > 0:
-                    place = log.readable(part.offset, max(wanted, 0), at_least_one=size == 0)
+                    place = partition.readable(part.offset, max(wanted, 0), at_least_one=size == 0)
             except RequestError as error:
                 result, has_error = _result(part, error.code, None), True
+            except OSError as error:
+                log.warning("%s/%d can't be read: %s", part.topic, part.partition, error)
+                result = _result(part, ErrorCode.KAFKA_STORAGE_ERROR, None)
+                has_error, place = True, None
             size += place.size if place else 0
             found.results.append(result)
             found.places.append(place)
@@ -135,6 +164,12 @@ class Waiter:
         """True after an append, False when the time is up."""
         return self._woken
 
+    def hurry(self, seconds: float) -> None:
+        """Wait no longer than this from now."""
+        if self._timer.when() > self._loop.time() + seconds:
+            self._timer.cancel()
+            self._timer = self._loop.call_later(seconds, self._time_is_up)
+
     def _wake(self) -> None:
         if not self._woken.done():
             self._woken.set_result(True)
@@ -151,31 +186,17 @@ class Waiter:
                 log.waiters.discard(self._wake)
 
 
-def _read_all_cached(found: Found) -> list[bytes | bytearray | None]:
-    return [place and _read_cached(place) for place in found.places]
-
-
-def _read_cached(place: Readable) -> bytes | bytearray:
-    """Read without waiting for the disk; raises BlockingIOError where that can't be."""
-    data = bytearray(place.size)
-    try:
-        count = os.preadv(place.file.fd, [data], place.position, os.RWF_NOWAIT)
-    except BlockingIOError:
-        raise
-    except OSError:  # not every file system knows the flag
-        return read_at(place.file, place.position, place.size)
-    if count < place.size:
-        raise BlockingIOError
-    return data
-
-
-def _read_all(places: list[Readable | None]) -> list[bytes | bytearray | None]:
-    return [place and read_at(place.file, place.position, place.size) for place in places]
-
-
-def _write(version: int, found: Found, records: list[bytes | bytearray | None]) -> Pieces:
+def _write(version: int, found: Found) -> Pieces:
     results = [
-        result._replace(records=data) if data else result
-        for result, data in zip(found.results, records, strict=True)
+        result._replace(records=_part(place)) if place else result
+        for result, place in zip(found.results, found.places, strict=True)
     ]
     return list(fetch.write(version, results))
+
+
+def _part(place: Readable) -> bytes | bytearray | FilePart:
+    """Few bytes are read at once: to keep their file open would cost more."""
+    if place.size <= _AT_ONCE:
+        with suppress(BlockingIOError):
+            return read_cached(place.file, place.position, place.size)
+    return FilePart(place.file, place.position, place.size)

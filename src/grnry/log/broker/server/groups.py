@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 from uuid import uuid4
@@ -120,8 +120,9 @@ def _new_member_id(client_id: str) -> str:
 
 
 class GroupHandlers:
-    def __init__(self, groups: Groups) -> None:
+    def __init__(self, groups: Groups, on_assigned: Callable[[tuple[str, str]], None]) -> None:
         self._groups = groups
+        self._on_assigned = on_assigned
         self._loop = asyncio.get_running_loop()
 
     def join_group(self, request: Request) -> Values | Later:
@@ -180,10 +181,13 @@ class GroupHandlers:
         )
         token: asyncio.Future[SyncReply] = self._loop.create_future()
         self._groups.apply(group, group.sync(self._groups.now(), token, asked))
-        return self._synced(group, token)
+        return self._synced(group, token, request.client)
 
-    async def _synced(self, group: Group, token: "asyncio.Future[SyncReply]") -> Values:
+    async def _synced(
+        self, group: Group, token: "asyncio.Future[SyncReply]", client: tuple[str, str]
+    ) -> Values:
         reply = await self._reply(group, token)
+        self._on_assigned(client)
         return {"error_code": reply.code, "assignment": reply.assignment}
 
     def heartbeat(self, request: Request) -> Values:

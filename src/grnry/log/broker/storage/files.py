@@ -1,8 +1,8 @@
 """Files that survive a crash, and a bound on how many are open."""
 
+import errno
 import os
 from collections import OrderedDict
-from contextlib import suppress
 from pathlib import Path
 
 
@@ -15,15 +15,17 @@ def sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """The file holds either the old content or the new, also after a power cut."""
+def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """The file holds either the old content or the new; where durable, after a power cut too."""
     unfinished = path.with_name(path.name + ".unfinished")
     with unfinished.open("wb") as file:
         file.write(data)
         file.flush()
-        os.fsync(file.fileno())
+        if durable:
+            os.fsync(file.fileno())
     unfinished.replace(path)
-    sync_folder(path.parent)
+    if durable:
+        sync_folder(path.parent)
 
 
 def read_if_there(path: Path) -> bytes | None:
@@ -53,16 +55,18 @@ class OpenFile:
 
 
 class FolderNames:
-    """The names in a folder, to be made durable with the files that are new in it."""
+    """The names in a folder, to be made durable with the files that are new in it.
+
+    The folder is opened at once: where that fails, what is written can still be refused.
+    """
 
     __slots__ = ("_folder",)
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder = OpenFile(str(folder), read_only=True)
 
     def sync(self) -> None:
-        with suppress(FileNotFoundError):  # the topic was deleted meanwhile
-            sync_folder(self._folder)
+        os.fsync(self._folder.fd)
 
 
 class OpenFiles:
@@ -82,7 +86,14 @@ class OpenFiles:
             return file
         while len(self._files) >= self._limit:
             self._files.popitem(last=False)
-        file = self._files[path] = OpenFile(path, create=create)
+        try:
+            file = OpenFile(path, create=create)
+        except OSError as error:
+            if error.errno not in {errno.EMFILE, errno.ENFILE} or not self._files:
+                raise
+            self._files.popitem(last=False)  # connections have taken what was meant for files
+            file = OpenFile(path, create=create)
+        self._files[path] = file
         return file
 
     def forget(self, path: str) -> None:

@@ -71,8 +71,11 @@ class Index:
     @classmethod
     def load(cls, path: Path, log_size: int) -> Self | None:
         """The index as saved, or None where it is missing, damaged or of another log."""
-        data = read_if_there(path)
-        if data is None or len(data) < _TAIL.size or (len(data) - _TAIL.size) % 24:
+        return cls.parse(read_if_there(path) or b"", log_size)
+
+    @classmethod
+    def parse(cls, data: bytes, log_size: int) -> Self | None:
+        if len(data) < _TAIL.size or (len(data) - _TAIL.size) % 24:
             return None
         index = cls()
         index.size, index.next_offset, index.newest, crc = _TAIL.unpack_from(

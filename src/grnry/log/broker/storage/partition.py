@@ -13,8 +13,9 @@ from grnry.log.broker.protocol.batches import Header, patch, stamp
 from grnry.log.broker.protocol.errors import ErrorCode, RequestError
 from grnry.log.broker.protocol.records import first_since
 
-from . import state
+from . import checkpoint, state
 from .config import TopicConfig
+from .epochs import Epochs
 from .files import FolderNames, OpenFile, OpenFiles, read_at, write_at, write_atomically
 from .index import Index
 from .producers import Producers
@@ -58,6 +59,7 @@ class PartitionLog:
         "segments",
         "stable_offset",
         "start_offset",
+        "unchecked",
         "waiters",
     )
 
@@ -66,13 +68,14 @@ class PartitionLog:
         self._files = files
         self.segments: list[Segment] = []
         self.producers = Producers()
-        self.epochs: list[list[int]] = []  # [epoch, its first offset]
+        self.epochs = Epochs()
         self.start_offset = 0
         self.end_offset = 0
         self.stable_offset = 0
         self._stable_segment = 0
         self._stable_size = 0
         self._rolled_at = 0
+        self.unchecked = 0  # what a start would have to read, in the measure of `checkpoint`
         self._dirty: set[OpenFile | FolderNames] = set()
         self._reads: dict[int, tuple[Segment, int]] = {}
         self.waiters: set[Callable[[], None]] | None = None
@@ -103,8 +106,7 @@ class PartitionLog:
         self._dirty.add(segment.file)
         self._take(segment, headers, base_offset)
         self.producers.take(plan.changes)
-        if not self.epochs or self.epochs[-1][0] != epoch:
-            self.epochs.append([epoch, base_offset])
+        self.epochs.take(epoch, base_offset)
         return Appended(base_offset, now if config.log_append_time else -1)
 
     def _take(self, segment: Segment, headers: list[Header], base_offset: int) -> None:
@@ -113,6 +115,7 @@ class PartitionLog:
             following = base_offset + header.last_offset_delta + 1
             index.add(base_offset, following, header.size, header.max_timestamp)
             base_offset = following
+        self.unchecked += len(headers) + (index.size - segment.size) // checkpoint.COST_OF_BYTES
         segment.size = index.size
         self.end_offset = base_offset
 
@@ -136,6 +139,8 @@ class PartitionLog:
         self.producers.expire(now - _PRODUCER_MEMORY_MS)
         state.save(self.folder, self._state(self.end_offset, 0))
         self._new_segment(now)
+        self.unchecked = 0
+        checkpoint.path_of(self.folder, full.base).unlink(missing_ok=True)
         full.release_index()
         state.drop_others(self.folder, {self.end_offset})
 
@@ -149,7 +154,8 @@ class PartitionLog:
         return segment
 
     def _state(self, segment: int, size: int) -> state.State:
-        return state.State(self.end_offset, segment, size, self.producers.dump(), self.epochs)
+        known = self.producers.dump(), self.epochs.dump()
+        return state.State(self.end_offset, segment, size, *known)
 
     def rolled_at(self, now: int) -> None:
         self._rolled_at = now
@@ -196,8 +202,18 @@ class PartitionLog:
             return
         last = self.segments[-1]
         last.file.sync()
-        last.save_index()
-        state.save(self.folder, self._state(last.base, last.size))
+        write_atomically(checkpoint.path_of(self.folder, last.base), self.checkpoint())
+
+    def save_checkpoint_after(self, unchecked: int) -> None:
+        """Where a start had to read that much, the next one need not."""
+        if self.unchecked >= unchecked:
+            self.unchecked = 0
+            self.close()
+
+    def checkpoint(self) -> bytes:
+        """What recovery need not find out again; the last file has to be synced before."""
+        last = self.segments[-1]
+        return checkpoint.dump(self._state(last.base, last.size), last.index)
 
     # Reading
 
@@ -268,13 +284,7 @@ class PartitionLog:
         return self.first_since(max(times)) if times and max(times) >= 0 else None
 
     def end_of_epoch(self, epoch: int) -> tuple[int, int]:
-        """The largest epoch not above the one asked for, and where the one after it begins."""
-        place = bisect_right(self.epochs, epoch, key=_epoch) - 1
-        if place < 0:
-            return -1, -1
-        is_last = place + 1 == len(self.epochs)
-        end = self.stable_offset if is_last else self.epochs[place + 1][1]
-        return self.epochs[place][0], end
+        return self.epochs.end_of(epoch, self.start_offset, self.stable_offset)
 
     @property
     def size(self) -> int:
@@ -307,6 +317,7 @@ class PartitionLog:
         self.segments.pop(0).delete()
         self._reads.clear()
         self.start_offset = max(self.start_offset, self.segments[0].base)
+        self.epochs.forget_before(self.start_offset)
 
     def closed_segments(self) -> list[Segment]:
         """Those that nothing is written to any more, all of them synced and readable."""
@@ -335,7 +346,3 @@ class PartitionLog:
 
 def _base(segment: Segment) -> int:
     return segment.base
-
-
-def _epoch(entry: list[int]) -> int:
-    return entry[0]

@@ -1,4 +1,4 @@
-"""Opening a partition: from what a clean stop left, or by reading the last segment again."""
+"""Opening a partition: from its last checkpoint, by reading what has been written since."""
 
 import logging
 import os
@@ -7,7 +7,7 @@ from pathlib import Path
 from grnry.log.broker.errors import DamagedLogError
 from grnry.log.broker.protocol.batches import Header
 
-from . import scan, state
+from . import checkpoint, scan, state
 from .files import OpenFiles, read_if_there
 from .index import Index
 from .partition import START_FILE, PartitionLog
@@ -21,20 +21,22 @@ def open_partition(folder: Path, files: OpenFiles, now: int) -> PartitionLog:
     """The partition as its files tell; a folder that is not there is an empty partition."""
     partition = PartitionLog(folder, files)
     partition.rolled_at(now)
-    bases, states = _listing(folder)
+    bases = _listing(folder)
     if not bases:
         return partition
     partition.segments = [_segment(folder, base, files) for base in bases]
     _check_order(partition.segments)
     partition.start_offset = max(bases[0], int(read_if_there(folder / START_FILE) or 0))
-    if not _resume(partition, max(states, default=-1)):
-        _recover(partition, now)
+    position = _resume(partition, now)
+    if position < partition.segments[-1].size:
+        _recover(partition, position, now)
     partition.show_all()
     return partition
 
 
-def _listing(folder: Path) -> tuple[list[int], list[int]]:
-    bases, states = [], []
+def _listing(folder: Path) -> list[int]:
+    """Where the segments begin; what was left half written goes."""
+    bases, checkpoints = [], []
     try:
         names = os.listdir(folder)  # noqa: PTH208 (thousands of them at start)
     except FileNotFoundError:
@@ -43,11 +45,14 @@ def _listing(folder: Path) -> tuple[list[int], list[int]]:
         stem, dot, suffix = name.rpartition(".")
         if dot + suffix == ".log" and stem.isdigit():
             bases.append(int(stem))
-        elif dot + suffix == state.SUFFIX and stem.isdigit():
-            states.append(int(stem))
+        elif dot + suffix == checkpoint.SUFFIX and stem.isdigit():
+            checkpoints.append(int(stem))
         elif dot + suffix == UNFINISHED:
             (folder / name).unlink()
-    return sorted(bases), states
+    for base in checkpoints:
+        if base != max(bases, default=-1):
+            checkpoint.path_of(folder, base).unlink()
+    return sorted(bases)
 
 
 def _segment(folder: Path, base: int, files: OpenFiles) -> Segment:
@@ -65,45 +70,44 @@ def _check_order(segments: list[Segment]) -> None:
             )
 
 
-def _resume(partition: PartitionLog, saved_at: int) -> bool:
-    """Take up the state of the last clean stop, if nothing was written since."""
-    saved = state.load(partition.folder, saved_at) if saved_at >= 0 else None
+def _resume(partition: PartitionLog, now: int) -> int:
+    """Take up what is known; gives the byte of the last segment from which on nothing is."""
     last = partition.segments[-1]
-    if saved is None or (saved.segment, saved.size) != (last.base, last.size) or not last.size:
-        return False
-    index = Index.load(last.index_path, last.size)
-    if index is None or index.next_offset != saved.end_offset:
-        return False
-    last.set_index(index)
-    _load_state(partition, saved)
-    partition.end_offset = saved.end_offset
-    return True
-
-
-def _load_state(partition: PartitionLog, saved: state.State) -> None:
-    partition.producers.load(saved.producers)
-    partition.epochs = [list(entry) for entry in saved.epochs]
-
-
-def _recover(partition: PartitionLog, now: int) -> None:
-    """Read the last segment, cut what was written in part, and replay what batches tell."""
-    last = partition.segments[-1]
+    known = checkpoint.load(checkpoint.path_of(partition.folder, last.base), last.size)
+    if known is not None:
+        _load_state(partition, known.state)
+        last.set_index(known.places)
+        partition.end_offset = known.state.end_offset
+        return known.places.size
     saved = state.load(partition.folder, last.base)
     if saved is not None and saved.size == 0:
         _load_state(partition, saved)
     elif len(partition.segments) > 1:
         _replay_full_segments(partition, now)
     partition.end_offset = last.base
-    verified = scan.Verified(last.file, last.size, last.base)
-    index = Index()
+    last.set_index(Index())
+    return 0
+
+
+def _load_state(partition: PartitionLog, saved: state.State) -> None:
+    partition.producers.load(saved.producers)
+    partition.epochs.load(saved.epochs)
+
+
+def _recover(partition: PartitionLog, position: int, now: int) -> None:
+    """Read what was written since, cut what was written in part, replay what batches tell."""
+    last = partition.segments[-1]
+    index = last.index
+    verified = scan.Verified(last.file, last.size, partition.end_offset, position=position)
     for header in verified:
         index.add(header.base_offset, header.next_offset, header.size, header.max_timestamp)
         _replay(partition, header, now)
         partition.end_offset = header.next_offset
+        partition.unchecked += 1
     if verified.damage is not None:
         _cut(last, verified.damage, partition.end_offset)
     last.size = index.size
-    last.set_index(index)
+    partition.unchecked += (last.size - position) // checkpoint.COST_OF_BYTES
     partition.needs_sync()
     state.drop_others(partition.folder, {last.base})
 
@@ -116,9 +120,7 @@ def _replay_full_segments(partition: PartitionLog, now: int) -> None:
 
 def _replay(partition: PartitionLog, header: Header, now: int) -> None:
     partition.producers.replay(header, now)
-    epochs = partition.epochs
-    if not epochs or header.leader_epoch > epochs[-1][0]:
-        epochs.append([header.leader_epoch, header.base_offset])
+    partition.epochs.replay(header.leader_epoch, header.base_offset)
 
 
 def _cut(segment: Segment, damage: scan.Damage, end_offset: int) -> None:

@@ -1,5 +1,6 @@
 """A data folder: its lock, its identity, its topics and group offsets; opened and closed as one."""
 
+import errno
 import fcntl
 import json
 import os
@@ -21,11 +22,28 @@ from .topics import Topics
 _PRODUCER_IDS_AT_ONCE = 1000
 _SYNC_THREADS = 8
 _SYNC_AT_ONCE = 256
+_EPOCHS_SINCE = 1_735_689_600  # the begin of 2025, so that 31 bits last until 2093
+_WORTH_A_CHECKPOINT = 1024
 FORMAT = 1
 
 
 def _sync(file: CanSync) -> None:
     file.sync()
+
+
+def _remedy(error: OSError) -> str:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return "Free some space on its disk, and start again; the log is not damaged by that."
+    return "Make it readable and writable for this user, or name another folder."
+
+
+def _epoch_after(last: int) -> int:
+    """Above the last one, and above what a later life of the same folder may have used.
+
+    The folder may be a copy from a backup, stopped cleanly, of a log that went on: nothing in it
+    tells. The clock does.
+    """
+    return max(last + 1, int(time.time()) - _EPOCHS_SINCE)
 
 
 def now_ms() -> int:
@@ -61,7 +79,7 @@ class Store:
         except OSError as error:
             raise BrokerStartError(
                 f"The data folder {self.folder} can't be used: {error.strerror or error}. "
-                f"Make it readable and writable for this user, or name another folder."
+                f"{_remedy(error)}"
             ) from error
 
     @property
@@ -86,9 +104,10 @@ class Store:
         os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
 
     def _read_identity(self) -> bool:
-        """Who we are; the leader epoch goes up when the last stop was not a clean one."""
+        """Who we are, in a new leader epoch; tells whether the last stop was a clean one."""
         if not self._identity_file.exists():
             self.cluster_id = uuid4().hex[:22]
+            self.epoch = _epoch_after(-1)
             self._save_identity()
             return True
         try:
@@ -106,11 +125,9 @@ class Store:
                 f"version of grnry that wrote it."
             )
         self._producer_ids_until = self._next_producer_id
-        was_clean = self._clean_marker.exists()
-        if not was_clean:
-            self.epoch += 1
-            self._save_identity()
-        return was_clean
+        self.epoch = _epoch_after(self.epoch)
+        self._save_identity()
+        return self._clean_marker.exists()
 
     def _save_identity(self) -> None:
         content: dict[str, Any] = {
@@ -132,6 +149,8 @@ class Store:
                     some = [topic.open(one, now) for one in written[start : start + _SYNC_AT_ONCE]]
                     marks = [log.begin_sync() for log in some if log.is_dirty]
                     list(pool.map(_sync, [file for mark in marks for file in mark.files]))
+                    for log_of_one in some:
+                        log_of_one.save_checkpoint_after(_WORTH_A_CHECKPOINT)
                 count += len(written)
         log.info(
             "recovered %d partitions in %.2f s after an unclean stop; the leader epoch is now %d",

@@ -1,9 +1,4 @@
-"""Random steps against simple models: a partition with crashes, a group with members."""
-
-import shutil
-import tempfile
-from pathlib import Path
-from typing import Any
+"""A consumer group without sockets, in random steps, against what its clients were told."""
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -20,120 +15,14 @@ from grnry.log.broker.coordinator.values import (
     SyncRequest,
 )
 from grnry.log.broker.protocol.errors import ErrorCode
-from grnry.log.broker.storage.config import LogDefaults, effective
-from grnry.log.broker.storage.files import OpenFiles, read_at
-from grnry.log.broker.storage.recovery import open_partition
-from tests.log.broker.batch_maker import batch, checked, headers_of
 from tests.log.broker.test_groups import join_request
-
-CONFIG = effective({"segment.bytes": "16384"}, LogDefaults())
-
-
-class PartitionMachine(RuleBasedStateMachine):
-    """The model is a list of batches: offset, record count, time."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.folder = Path(tempfile.mkdtemp())
-        self.files = OpenFiles(3)
-        self.log = open_partition(self.folder / "0", self.files, 0)
-        self.batches: list[tuple[int, int, int]] = []
-        self.sequence = 0
-        self.last: tuple[bytes, int] | None = None
-        self.start = 0
-
-    @property
-    def end(self) -> int:
-        return self.batches[-1][0] + self.batches[-1][1] if self.batches else 0
-
-    def _append(self, data: bytes) -> int:
-        records, headers = checked(data)
-        return self.log.append(records, headers, CONFIG, 0, 0).base_offset
-
-    @rule(size=st.integers(0, 6000), records=st.integers(1, 5), time=st.integers(0, 1000))
-    def append(self, size: int, records: int, time: int) -> None:
-        values = [b"x" * size] + [b""] * (records - 1)
-        data = batch(*values, time=time, producer=(5, 0, self.sequence))
-        offset = self._append(data)
-        assert offset == self.end
-        self.batches.append((offset, records, time + records - 1))
-        self.sequence += records
-        self.last = (data, offset)
-
-    @precondition(lambda self: self.last is not None)
-    @rule()
-    def send_the_last_again(self) -> None:
-        assert self.last is not None
-        data, offset = self.last
-        assert self._append(data) == offset
-
-    @rule()
-    def sync(self) -> None:
-        if self.log.is_dirty:
-            self.log.end_sync(self.log.begin_sync())
-
-    @rule(is_clean=st.booleans(), torn=st.binary(max_size=70))
-    def reopen(self, is_clean: bool, torn: bytes) -> None:
-        """A kill loses nothing that was written; a torn write behind it is cut."""
-        if is_clean:
-            self.log.close()
-        elif self.log.segments:
-            with Path(self.log.segments[-1].path).open("ab") as file:
-                file.write(torn)
-        self.files = OpenFiles(3)
-        self.log = open_partition(self.folder / "0", self.files, 0)
-        assert self.log.end_offset == self.log.stable_offset == self.end
-        assert self.log.start_offset == self.start
-
-    @precondition(lambda self: self.log.stable_offset > 0)
-    @rule(data=st.data())
-    def delete_before(self, data: Any) -> None:
-        offset = data.draw(st.integers(0, self.log.stable_offset))
-        self.log.delete_before(offset)
-        self.start = max(self.start, offset)
-
-    @rule(data=st.data(), size=st.integers(1, 40_000))
-    def read(self, data: Any, size: int) -> None:
-        offset = data.draw(st.integers(self.log.start_offset, self.log.stable_offset))
-        found = self.log.readable(offset, size, at_least_one=True)
-        expected = [one for one in self.batches if one[0] + one[1] > offset]
-        expected = [one for one in expected if one[0] < self.log.stable_offset]
-        if found is None:
-            assert not expected
-            return
-        got = headers_of(read_at(*found))
-        assert [one.base_offset for one in got] == [one[0] for one in expected[: len(got)]]
-        assert len(got) == 1 or found.size <= size
-
-    @rule(time=st.integers(0, 1010))
-    def look_up_a_time(self, time: int) -> None:
-        found = self.log.first_since(time)
-        fitting = [
-            one
-            for one in self.batches
-            if one[2] >= time
-            and one[0] < self.log.stable_offset
-            and one[0] + one[1] > self.log.start_offset
-        ]
-        if not fitting:
-            assert found is None
-            return
-        assert found is not None
-        offset, count, _newest = fitting[0]
-        assert max(offset, self.start) <= max(found[0], self.start) < offset + count
-
-    @invariant()
-    def bounds_agree(self) -> None:
-        assert self.log.end_offset == self.end
-        assert self.log.start_offset == self.start
-        assert len(self.files) <= 3
-
-    def teardown(self) -> None:
-        shutil.rmtree(self.folder)
 
 
 class GroupMachine(RuleBasedStateMachine):
-    """Clients that follow the protocol, at random; what they hold must never overlap."""
+    """Clients that follow the protocol, at random; what they hold must never overlap.
+
+    The model is what the clients were told: the members of each generation, and each one's share.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -142,8 +31,9 @@ class GroupMachine(RuleBasedStateMachine):
         self.ids = 0
         self.waiting: dict[object, str] = {}  # token → client
         self.member: dict[str, str] = {}  # client → member id
-        self.generation: dict[str, int] = {}
         self.role: dict[str, JoinReply] = {}
+        self.share: dict[str, tuple[int, bytes]] = {}  # client → generation, what it was given
+        self.generations: dict[int, set[str]] = {}  # generation → the members its leader was told
         self.highest = 0
 
     def _new_id(self, _client: str) -> str:
@@ -170,15 +60,16 @@ class GroupMachine(RuleBasedStateMachine):
                 self._joined(client, reply.value)
             else:
                 assert isinstance(reply.value, SyncReply)
-                if reply.value.code is not ErrorCode.NONE:
-                    self.role.pop(client, None)
+                self._synced(client, reply.value)
 
     def _joined(self, client: str, reply: JoinReply) -> None:
         if reply.code is ErrorCode.NONE:
             assert reply.generation >= self.highest
             self.highest = reply.generation
+            if reply.leader == reply.member_id:
+                told = {member for member, _instance, _metadata in reply.members}
+                assert self.generations.setdefault(reply.generation, told) == told
             self.member[client] = reply.member_id
-            self.generation[client] = reply.generation
             self.role[client] = reply
         elif reply.code is ErrorCode.MEMBER_ID_REQUIRED:
             self.member[client] = reply.member_id
@@ -186,7 +77,16 @@ class GroupMachine(RuleBasedStateMachine):
             self.member.pop(client, None)
             self.role.pop(client, None)
 
-    clients = st.sampled_from(["a", "b", "c", "d"])
+    def _synced(self, client: str, reply: SyncReply) -> None:
+        if reply.code is ErrorCode.NONE:
+            role = self.role[client]
+            assert role.member_id in self.generations[role.generation]
+            self.share[client] = (role.generation, reply.assignment)
+        else:
+            self.role.pop(client, None)
+
+    names = ("a", "b", "c", "d")
+    clients = st.sampled_from(names)
 
     def _is_waiting(self, client: str) -> bool:
         return client in self.waiting.values()
@@ -195,6 +95,7 @@ class GroupMachine(RuleBasedStateMachine):
     def join(self, client: str, two_steps: bool) -> None:
         if not self._is_waiting(client):
             self.role.pop(client, None)
+            self.share.pop(client, None)
             request = join_request(self.member.get(client, ""), two_steps=two_steps)
             self._take(self.group.join(self.now, self._token(client), request))
 
@@ -211,16 +112,33 @@ class GroupMachine(RuleBasedStateMachine):
         if client in self.role:
             role = self.role[client]
             code = self.group.heartbeat(self.now, role.member_id, None, role.generation)
+            if code is ErrorCode.NONE:
+                assert role.generation == self.highest
+                assert role.member_id in self.generations[role.generation]
+            else:
+                self.share.pop(client, None)
             if code in {ErrorCode.UNKNOWN_MEMBER_ID, ErrorCode.ILLEGAL_GENERATION}:
                 assert not self.group.members.get(role.member_id) or (
                     self.group.generation != role.generation
                 )
+
+    @rule(client=clients, age=st.integers(0, 2))
+    def commit(self, client: str, age: int) -> None:
+        """Only who is in the newest generation that anybody was told of may commit."""
+        if client in self.role:
+            role = self.role[client]
+            generation = role.generation - age
+            code = self.group.check_commit(self.now, role.member_id, None, generation)
+            if code is ErrorCode.NONE:
+                assert generation == self.highest
+                assert role.member_id in self.group.members
 
     @rule(client=clients)
     def leave(self, client: str) -> None:
         if client in self.member and not self._is_waiting(client):
             _code, replies = self.group.leave(self.now, self.member.pop(client), None)
             self.role.pop(client, None)
+            self.share.pop(client, None)
             self._take(replies)
 
     @rule(client=clients)
@@ -244,6 +162,60 @@ class GroupMachine(RuleBasedStateMachine):
             self._take(self.group.tick(self.now))
             assert self.group.next_tick() > self.now or self.group.next_tick() == NEVER
 
+    @rule(count=st.integers(1, 4))
+    def some_settle(self, count: int) -> None:
+        """Clients that do as they should come to one generation, with a share for each."""
+        some = self.names[:count]
+        for client in self.names[count:]:
+            self.lose_the_connection(client)
+            self.leave(client)
+        for _ in range(200):
+            if all(self._is_content(client) for client in some):
+                break
+            for client in some:
+                self._take_the_next_step(client)
+            self.now += 50
+            self._take(self.group.tick(self.now))
+        assert self.group.state is State.STABLE
+        assert set(self.group.members) == {self.member[client] for client in some}
+        for client in some:
+            assert self.share[client] == (self.highest, self.member[client].encode())
+
+    def _is_content(self, client: str) -> bool:
+        if client not in self.share or client not in self.role:
+            return False
+        role = self.role[client]
+        code = self.group.heartbeat(self.now, role.member_id, None, role.generation)
+        return code is ErrorCode.NONE and self.group.state is State.STABLE
+
+    def _take_the_next_step(self, client: str) -> None:
+        if self._is_waiting(client):
+            return
+        self.heartbeat(client)
+        role = self.role.get(client)
+        is_in = (
+            role is not None
+            and role.generation == self.group.generation
+            and role.member_id in self.group.members
+        )
+        if not is_in or self.group.state is State.PREPARING:
+            self.join(client, two_steps=True)
+        elif client not in self.share:
+            self.sync(client)
+
+    @precondition(lambda self: self.waiting)
+    @rule()
+    def who_waits_is_answered_while_the_others_only_report(self) -> None:
+        """A member that lives, but never joins or never syncs, holds nobody up for ever."""
+        until = self.now + 20_000
+        while self.waiting and self.now < until:
+            for client in self.names:
+                if not self._is_waiting(client):
+                    self.heartbeat(client)
+            self.now += 300
+            self._take(self.group.tick(self.now))
+        assert not self.waiting
+
     @invariant()
     def the_group_is_consistent(self) -> None:
         group = getattr(self, "group", None)
@@ -254,6 +226,8 @@ class GroupMachine(RuleBasedStateMachine):
         if group.state in {State.COMPLETING, State.STABLE}:
             assert group.leader in group.members
             assert all(member.joining is None for member in group.members.values())
+            # Static members aside, whoever was told of the generation is in it, and nobody else.
+            assert set(group.members) <= self.generations.get(group.generation, set(group.members))
         if group.state is State.STABLE:
             assert all(member.syncing is None for member in group.members.values())
             for member in group.members.values():
@@ -262,19 +236,21 @@ class GroupMachine(RuleBasedStateMachine):
         assert parked == set(self.waiting)
 
     @invariant()
+    def shares_of_one_generation_do_not_overlap(self) -> None:
+        shares = [share for share in self.share.values() if share[1]]
+        assert len(shares) == len(set(shares))
+
+    @invariant()
     def something_is_due_while_members_wait(self) -> None:
         group = getattr(self, "group", None)
         if group is not None and self.waiting:
             assert group.next_tick() < NEVER
 
 
-_SETTINGS = settings(
+GroupMachine.TestCase.settings = settings(
     max_examples=60,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
-TestPartition = PartitionMachine.TestCase
-TestPartition.settings = _SETTINGS
 TestGroup = GroupMachine.TestCase
-TestGroup.settings = _SETTINGS

@@ -1,0 +1,1 @@
+"""What `benchmarks log` stands on: two brokers, and what is measured of each."""

@@ -1,0 +1,3 @@
+from tests.household.conftest import stopped
+
+__all__ = ["stopped"]
