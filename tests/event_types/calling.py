@@ -1,6 +1,8 @@
 """Calls of a running Granary's API, with a token and without."""
 
 import itertools
+import time
+from collections.abc import Callable, Generator
 from typing import Any
 
 import httpx2
@@ -11,26 +13,61 @@ TOKEN = "/auth/realms/grnry/protocol/openid-connect/token"
 _numbers = itertools.count(1)
 
 
+class Renewed(httpx2.Auth):
+    """A token that is another one before it ends, as a session of tests lasts longer."""
+
+    def __init__(self, ask: Callable[[], dict[str, Any]]) -> None:
+        self._ask = ask
+        self._token = ""
+        self._renew_at = 0.0
+
+    def token(self) -> str:
+        if time.monotonic() >= self._renew_at:
+            given = self._ask()
+            self._token = given["access_token"]
+            self._renew_at = time.monotonic() + given["expires_in"] / 2
+        return self._token
+
+    def forget(self) -> None:
+        """The next one has the roles that were given meanwhile."""
+        self._renew_at = 0.0
+
+    def auth_flow(
+        self, request: httpx2.Request
+    ) -> Generator[httpx2.Request, httpx2.Response, None]:
+        request.headers["Authorization"] = f"Bearer {self.token()}"
+        yield request
+
+
 class Caller:
-    """Calls with the token of `admin`; `anonymous` is the same without."""
+    """Calls with a token of `admin`; `anonymous` is the same without."""
 
     def __init__(self, granary: Granary) -> None:
         self.granary = granary
         self.anonymous = httpx2.Client(base_url=granary.said["api"], timeout=60, trust_env=False)
+        self._renewed = Renewed(self._log_in)
+        self.http = httpx2.Client(
+            base_url=granary.said["api"], timeout=60, trust_env=False, auth=self._renewed
+        )
+
+    def _log_in(self) -> dict[str, Any]:
         form = {
             "grant_type": "password",
             "client_id": "grnry",
-            "username": granary.said["user"],
-            "password": granary.password,
+            "username": self.granary.said["user"],
+            "password": self.granary.password,
         }
         answer = self.anonymous.post(TOKEN, data=form)
         assert answer.status_code == 200, answer.text
-        self.http = httpx2.Client(
-            base_url=granary.said["api"],
-            timeout=60,
-            trust_env=False,
-            headers={"Authorization": f"Bearer {answer.json()['access_token']}"},
-        )
+        given: dict[str, Any] = answer.json()
+        return given
+
+    def token(self) -> str:
+        """One that is good for a while."""
+        return self._renewed.token()
+
+    def renew(self) -> None:
+        self._renewed.forget()
 
     def close(self) -> None:
         self.http.close()
@@ -41,6 +78,10 @@ class Caller:
 
     def post(self, path: str, body: Any = None, status: int = 200) -> Any:
         return self.expect(self.http.post(path, json=body), status)
+
+    def put(self, path: str, body: Any, status: int = 200, tag: str = "") -> Any:
+        headers = {"If-Match": tag} if tag else {}
+        return self.expect(self.http.put(path, json=body, headers=headers), status)
 
     def delete(self, path: str, status: int = 204) -> Any:
         return self.expect(self.http.delete(path), status)

@@ -132,6 +132,11 @@ def router(service: EventTypes, links: Links) -> Router:
         """Make an event type with what its type has: topic, view or table, persister."""
         return calls.create(request, caller, project, body.name, body)
 
+    @api.scoped("POST", "/event-types/{event_type_name}:purge", **_PURGE)
+    def purge_event_type(project: ProjectName, name: EventTypeName) -> Any:
+        """Delete what is stored of it, also of deleted ones; their names are free then."""
+        return {"purged": service.purge(project, name)}
+
     @api.scoped("POST", "/event-types/{event_type_name}", **_CREATE)
     def create_named_event_type(
         request: Request,
@@ -162,11 +167,6 @@ def router(service: EventTypes, links: Links) -> Router:
         """Delete all versions, persister, topic and view; what is stored stays where not purged."""
         service.delete(project, name, lambda found: expected.check(tag_of(found)), purge=purge)
         return Response(status_code=204)
-
-    @api.scoped("POST", "/event-types/{event_type_name}:purge", **_PURGE)
-    def purge_event_type(project: ProjectName, name: EventTypeName) -> Any:
-        """Delete what is stored of it, also of deleted ones; their names are free then."""
-        return {"purged": service.purge(project, name)}
 
     return api
 

@@ -15,16 +15,18 @@ from grnry.deployments import service as deployments
 from grnry.deployments.model import State
 from grnry.errors import GranaryError, ServiceAway
 from grnry.event_types import relations, store
-from grnry.event_types.kinds import KINDS
+from grnry.event_types.kinds import KINDS, Kind
 from grnry.event_types.model import Draft
 from grnry.log.admin import Admin
 from grnry.log.records import LARGEST_BATCH
 from grnry.persisters import service as persisters
-from grnry.persisters.model import stream_name
+from grnry.persisters.model import LIVE_SEGMENT, stream_name
 
 logger = logging.getLogger(__name__)
 
 STOP_SECONDS = 30.0
+SHARED = Draft(display_name="")
+"""What a topic that event types share is made by: the defaults."""
 
 
 class Builder:
@@ -51,8 +53,7 @@ class Builder:
                 schemas = store.former_schemas(transaction, name, draft.type)
                 schemas += [draft.schema] if draft.schema else []
                 relations.make(transaction, draft.type, name, project, schemas)
-                if draft.kind.persister:
-                    persisters.create(transaction, name, draft.kind.topic_of(name) or "")
+                _make_persister(transaction, name, project, draft.kind)
                 store.ready(transaction, name)
         except Exception:
             self._undo_quietly(name)
@@ -62,6 +63,8 @@ class Builder:
         topic = draft.kind.topic_of(name)
         if topic is None or topic in self._admin.topics():
             return
+        if draft.kind.shared_topic:
+            draft = SHARED
         retention = str(draft.retention_ms)
         config = {
             "retention.ms": retention,
@@ -70,16 +73,17 @@ class Builder:
         }
         self._admin.create_topic(topic, draft.partition_count, draft.replication, config)
 
-    def take_away(self, name: str) -> None:
+    def take_away(self, name: str, kind: Kind) -> None:
         """Finish what a deletion has begun: its view is gone, its persister was told to stop."""
-        self._wait_until_stopped(name)
+        if kind.persister:
+            self._wait_until_stopped(stream_name(name, kind.persister))
         self._undo(name)
 
-    def _wait_until_stopped(self, name: str) -> None:
+    def _wait_until_stopped(self, deployment: str) -> None:
         deadline = time.monotonic() + STOP_SECONDS
         while time.monotonic() < deadline:
             with self._database.transaction() as transaction:
-                found = deployments.condition(transaction, stream_name(name))
+                found = deployments.condition(transaction, deployment)
             if found is None or found.state in (State.STOPPED, State.FAILED):
                 return
             time.sleep(0.05)
@@ -89,10 +93,11 @@ class Builder:
             left = store.give_up(transaction, name)
             if left is None:
                 return
+            kind = KINDS[left["type"]]
             if left["owns_topic"]:
-                topic = KINDS[left["type"]].topic_of(name)
-                self._admin.delete_topic(topic or "")
-            persisters.delete(transaction, name)
+                self._admin.delete_topic(kind.topic_of(name) or "")
+            if kind.persister:
+                persisters.delete(transaction, name, kind.persister)
             store.remove(transaction, name)
 
     def _undo_quietly(self, name: str) -> bool:
@@ -116,9 +121,18 @@ class Builder:
                 return
 
 
-def tell_to_stop(transaction: Transaction, name: str) -> None:
+def tell_to_stop(transaction: Transaction, name: str, kind: Kind) -> None:
     """What it has that runs; the reconciler sees to it."""
-    deployments.stop(transaction, stream_name(name))
+    if kind.persister:
+        deployments.stop(transaction, stream_name(name, kind.persister))
+
+
+def _make_persister(transaction: Transaction, name: str, project: str, kind: Kind) -> None:
+    topic = kind.topic_of(name) or ""
+    if kind.persister == LIVE_SEGMENT:
+        persisters.create_live(transaction, name, topic, (project, kind.relation_of(name) or ""))
+    elif kind.persister:
+        persisters.create(transaction, name, topic)
 
 
 def _hold(transaction: Transaction, name: str) -> None:

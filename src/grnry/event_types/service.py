@@ -20,7 +20,7 @@ from grnry.event_types.checks import (
     still_read,
 )
 from grnry.event_types.fields import makes_version
-from grnry.event_types.kinds import LIVE_SEGMENT
+from grnry.event_types.kinds import LIVE_SEGMENT, Kind
 from grnry.event_types.model import Draft, EventType
 from grnry.event_types.neighbours import (
     Neighbour,
@@ -199,7 +199,8 @@ class EventTypes:
                 self._change_table(transaction, latest, history, draft)
                 store.add_version(transaction, name, version, draft, caller.author)
             try:
-                store.change(transaction, name, version, draft, caller.author)
+                with transaction.savepoint():
+                    store.change(transaction, name, version, draft, caller.author)
             except UniqueViolation as error:
                 raise display_name_taken(draft) from error
             return _versions(transaction, name, project)[-1]
@@ -232,15 +233,15 @@ class EventTypes:
         `expect` may refuse the latest version, which nobody changes meanwhile.
         """
         kind = self._intend_to_delete(project, name, expect)
-        self._builder.take_away(name)
+        self._builder.take_away(name, kind)
         if purge:
             self.purge(project, name)
         else:
-            self._forget_where_nothing_is_left(name, kind)
+            self._forget_where_nothing_is_left(name, kind.name)
 
     def _intend_to_delete(
         self, project: str, name: str, expect: Callable[[EventType], None]
-    ) -> str:
+    ) -> Kind:
         with self._database.transaction() as transaction:
             if not store.lock(transaction, name, project):
                 raise NotFound(f"Event Type '{name}' not found.")
@@ -252,14 +253,15 @@ class EventTypes:
                 _expect_that_nobody_reads(transaction, kind, name, project)
             # With the intent, as only a view can refuse to go; from here on all can be retried.
             try:
-                relations.drop_view(transaction, kind, name, project)
+                with transaction.savepoint():
+                    relations.drop_view(transaction, kind, name, project)
             except StillNeeded as error:
                 # By what is no view: a column of its row type, a function with its body parsed.
                 raise still_read(kind, name, project, error.by) from error
             store.deleting(transaction, name)
             store.keep_former(transaction, name)
-            tell_to_stop(transaction, name)
-            return kind
+            tell_to_stop(transaction, name, latest.kind)
+            return latest.kind
 
     def _forget_where_nothing_is_left(self, name: str, kind: str) -> None:
         with self._database.transaction() as transaction:
@@ -302,9 +304,8 @@ def _persisters(
 ) -> list[Reference]:
     """Each has the one that was made with it, if its kind has any."""
     with_one = [each for each in event_types if each.kind.persister]
-    states = (
-        persisters.conditions(transaction, [each.name for each in with_one]) if in_detail else {}
-    )
+    kinds = {each.name: each.kind.persister for each in with_one}
+    states = persisters.conditions(transaction, kinds) if in_detail else {}
     return [
         Reference(
             each.name,
