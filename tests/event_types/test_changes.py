@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.event_types.bodies import SCHEMA, body
 from tests.event_types.calling import Caller, draft
-from tests.event_types.test_kinds_made import SCHEMA, body
 
 PROJECT = "/projects/global/event-types"
 

@@ -7,17 +7,9 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from tests.conftest import wait_for
+from tests.event_types.bodies import SCHEMA, body
 from tests.event_types.calling import Caller
 
-SCHEMA = {
-    "type": "object",
-    "properties": {"id": {"type": "string"}, "age": {"type": "integer"}},
-    "required": ["id"],
-}
-NEEDED: dict[str, dict[str, Any]] = {
-    "data_in": {"correlationIdExpression": "payload.user", "eventIdExpression": "payload.id"},
-    "live_segment": {"schema": SCHEMA},
-}
 SHARED = {"profile-update"}
 MADE: dict[str, tuple[str, str, str]] = {
     # kind: topic, relation, persister
@@ -29,16 +21,6 @@ MADE: dict[str, tuple[str, str, str]] = {
     "ttn": ("grnry_ttn_{}", "", ""),
     "custom": ("", "", ""),
 }
-
-
-def body(kind: str, name: str, **others: Any) -> dict[str, Any]:
-    return {
-        "displayName": name,
-        "type": kind,
-        "partitionCount": 2,
-        **NEEDED.get(kind, {}),
-        **others,
-    }
 
 
 def topics(caller: Caller) -> set[str]:
