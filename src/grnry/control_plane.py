@@ -18,6 +18,7 @@ from grnry.database.prepare import prepare_database
 from grnry.errors import GranaryError, StartError
 from grnry.event_types import api as event_types_api
 from grnry.event_types.service import EventTypes
+from grnry.events import api as events_api
 from grnry.events.collector import Collector
 from grnry.http.app import create_app
 from grnry.http.links import Links
@@ -89,6 +90,7 @@ class ControlPlane:
             routers=[
                 *self._project_routers(links),
                 event_types_api.router(self.event_types, links),
+                events_api.router(),
                 persisters_api.router(self.persisters, links),
             ],
             raw_routes=[*self.collector.routes(), *self.trust.routes(links)],

@@ -28,6 +28,10 @@ class Renewed(httpx2.Auth):
             self._renew_at = time.monotonic() + given["expires_in"] / 2
         return self._token
 
+    def forget(self) -> None:
+        """The next one has the roles that were given meanwhile."""
+        self._renew_at = 0.0
+
     def auth_flow(
         self, request: httpx2.Request
     ) -> Generator[httpx2.Request, httpx2.Response, None]:
@@ -62,6 +66,9 @@ class Caller:
         """One that is good for a while."""
         return self._renewed.token()
 
+    def renew(self) -> None:
+        self._renewed.forget()
+
     def close(self) -> None:
         self.http.close()
         self.anonymous.close()
@@ -71,6 +78,10 @@ class Caller:
 
     def post(self, path: str, body: Any = None, status: int = 200) -> Any:
         return self.expect(self.http.post(path, json=body), status)
+
+    def put(self, path: str, body: Any, status: int = 200, tag: str = "") -> Any:
+        headers = {"If-Match": tag} if tag else {}
+        return self.expect(self.http.put(path, json=body, headers=headers), status)
 
     def delete(self, path: str, status: int = 204) -> Any:
         return self.expect(self.http.delete(path), status)

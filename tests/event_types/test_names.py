@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grnry.event_types.names import LONGEST, derive, is_name, topic_of, view_of, with_digits
+from grnry.event_types.names import LONGEST, derive, is_name, with_digits
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,5 @@ def test_what_is_no_name(text: str) -> None:
     assert not is_name(text)
 
 
-def test_what_belongs_to_a_name() -> None:
+def test_a_name_with_digits_fits() -> None:
     assert with_digits("a" * 20, 7) == "a" * 15 + "-0007"
-    assert topic_of("Calls") == "grnry_data_in_Calls"
-    assert view_of("Calls") == "eventstore_Calls"

@@ -8,7 +8,8 @@ import pytest
 from psycopg import sql
 
 from grnry.database.pool import Database
-from grnry.event_types import store
+from grnry.event_types import relations
+from grnry.event_types.kinds import DATA_IN
 from grnry.projects.database_space import Limits, make_space, role_of
 from tests.conftest import PASSWORD, Postgres
 from tests.servers import OutsideServer
@@ -51,7 +52,7 @@ class Arena:
             transaction.run(
                 sql.SQL("alter role {} login password {}").format(role, sql.Literal(PASSWORD))
             )
-            store.make_view(transaction, event_type, project)
+            relations.make(transaction, DATA_IN, event_type, project, [])
             for event_id, secret in events.items():
                 message = f'{{"secret": "{secret}"}}'
                 transaction.run(

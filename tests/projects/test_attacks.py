@@ -11,7 +11,8 @@ from grnry.database.connection import connect
 from grnry.database.migrate import Migration, migrate, migrations
 from grnry.deployments.processes import Processes
 from grnry.deployments.reconciler import Reconciler
-from grnry.event_types import store
+from grnry.event_types import relations
+from grnry.event_types.kinds import DATA_IN
 from grnry.projects.database_space import Limits, drop_space, make_space, role_of
 from grnry.projects.watchdog import Watchdog
 from tests.conftest import wait_for
@@ -278,12 +279,12 @@ def test_a_name_taken_beforehand_is_said_and_left_alone(own_arena: Arena, trap: 
         pytest.raises(NameTaken, match="eventstore_bees"),
         own_arena.database.transaction() as transaction,
     ):
-        store.make_view(transaction, "bees", "north")
+        relations.make(transaction, DATA_IN, "bees", "north", [])
     with own_arena.project("north") as north:
         kind = trap.split()[1].replace("materialized", "materialized view")
         north.execute(f"drop {kind} north.eventstore_bees".encode())
     with own_arena.database.transaction() as transaction:
-        store.make_view(transaction, "bees", "north")
+        relations.make(transaction, DATA_IN, "bees", "north", [])
 
 
 TRIPWIRE = """
@@ -312,10 +313,10 @@ def test_nothing_of_a_projects_runs_with_the_platforms_rights(own_arena: Arena) 
         west.execute(TRIPWIRE.replace("north", "west").replace("birds", "bats").encode())
     with own_arena.database.transaction() as transaction:
         make_space(transaction, "west", LIMITS)
-        store.make_view(transaction, "bees", "west")
-        assert not store.is_view_name_taken(transaction, "wasps", "west")
-        assert store.built_on_view(transaction, "bats", "west") == ["view west.bait"]
-        store.drop_view(transaction, "bees", "west")
+        relations.make(transaction, DATA_IN, "bees", "west", [])
+        assert not relations.is_taken(transaction, DATA_IN, "wasps", "west")
+        assert relations.built_on(transaction, DATA_IN, "bats", "west") == ["view west.bait"]
+        relations.drop_view(transaction, DATA_IN, "bees", "west")
     assert Watchdog(own_arena.database).look() == 0
     with own_arena.database.transaction() as transaction:
         count = sql.SQL("select count(*) from west.tripped")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from grnry.database.queries import Queries, load
 from grnry.database.transaction import Json, Transaction
@@ -16,6 +17,15 @@ class Condition:
     message: str = ""
     retrying: bool = False
     is_outdated: bool = False
+
+    def told(self) -> dict[str, Any]:
+        """As it is answered."""
+        answer: dict[str, Any] = {"status": self.state.value}
+        if self.message:
+            answer |= {"message": self.message, "retrying": self.retrying}
+        if self.is_outdated:
+            answer["outdated"] = True
+        return answer
 
 
 def save(
@@ -50,9 +60,16 @@ def delete(transaction: Transaction, name: str) -> None:
 
 
 def condition(transaction: Transaction, name: str) -> Condition | None:
-    row = transaction.row(_queries().state, name=name)
-    if row is None:
-        return None
+    return conditions(transaction, [name]).get(name)
+
+
+def conditions(transaction: Transaction, names: Sequence[str]) -> dict[str, Condition]:
+    """Of those that there are."""
+    rows = transaction.rows(_queries().states, names=list(names))
+    return {row["name"]: _condition(row) for row in rows}
+
+
+def _condition(row: Mapping[str, Any]) -> Condition:
     state = State(row["state"])
     if state is State.STOPPED:
         return Condition(state)

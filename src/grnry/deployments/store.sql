@@ -22,8 +22,8 @@ where name = %(name)s and desired <> %(desired)s;
 -- Says nothing but that something is wanted, as everybody who logs in can listen.
 select pg_notify('grnry_deployments', '');
 
--- name: state
-select desired, generation, state, message, retrying, observed_generation,
+-- name: states
+select name, desired, generation, state, message, retrying, observed_generation,
   exists (
     select from grnry.leaders as leader
     join pg_catalog.pg_stat_activity as activity
@@ -31,7 +31,7 @@ select desired, generation, state, message, retrying, observed_generation,
     where leader.name = 'reconciler'
   ) as is_observed
 from grnry.deployments
-where name = %(name)s;
+where name = any (%(names)s);
 
 -- name: delete
 delete from grnry.deployments where name = %(name)s;

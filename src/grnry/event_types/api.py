@@ -1,6 +1,7 @@
 """Event types over HTTP."""
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query, Request, Response
@@ -9,15 +10,27 @@ from grnry.errors import BadInput
 from grnry.event_types.bodies import (
     EventTypeAnswer,
     EventTypeBody,
+    EventTypeChange,
     EventTypeList,
+    PurgeAnswer,
+    Wanted,
     exportable,
     full,
     limited,
 )
 from grnry.event_types.model import EventType
+from grnry.event_types.neighbours import ends_of
 from grnry.event_types.service import EventTypes
 from grnry.http.answers import json_answer
-from grnry.http.conditions import IfMatch, IfNoneMatch, entity_tag
+from grnry.http.bodies import note_ignored
+from grnry.http.conditions import (
+    Expectation,
+    IfMatch,
+    IfNoneMatch,
+    entity_tag,
+    not_modified,
+    tag_headers,
+)
 from grnry.http.context import CurrentIdentity
 from grnry.http.exporting import export_answer
 from grnry.http.links import Links
@@ -27,8 +40,9 @@ from grnry.http.parameters import Export, noting
 from grnry.http.routing import ProjectName, Router, Unscoped
 from grnry.identity.access import CHANGE, READ, SIGNED_IN
 
-EXPANSIONS = ("inputs", "outputs", "totalCount")
+EXPANSIONS = ("inputs", "outputs", "persisters", "totalCount")
 BOTH_ENDS = frozenset({"inputs", "outputs"})
+ENDS = BOTH_ENDS | {"persisters"}
 
 _NATURAL = re.compile(r"[0-9]{1,9}")
 
@@ -53,6 +67,15 @@ async def _version(
     return noting(parse_version, version, None)
 
 
+async def _purge(
+    purge: Annotated[
+        str, Query(description="Whether to delete what is stored as well.", examples=["true"])
+    ] = "",
+) -> bool:
+    return noting(parse_purge, purge, default=False)
+
+
+Purge = Annotated[bool, Depends(_purge)]
 Expand = Annotated[frozenset[str], Depends(_expansions)]
 Version = Annotated[int | None, Depends(_version)]
 
@@ -76,7 +99,7 @@ def router(service: EventTypes, links: Links) -> Router:
         search: Search = "",
     ) -> Any:
         """The latest version of each event type."""
-        return calls.list(request, project or None, page, search, expand)
+        return calls.page(request, project or None, page, search, expand)
 
     @api.scoped("GET", "/event-types/{event_type_name}", unscoped=IN_SHORT, **_LIST_ONE)
     def event_type_versions(
@@ -106,8 +129,13 @@ def router(service: EventTypes, links: Links) -> Router:
     def create_event_type(
         request: Request, caller: CurrentIdentity, project: ProjectName, body: EventTypeBody
     ) -> Any:
-        """Make an event type with its topic, view and persister."""
+        """Make an event type with what its type has: topic, view or table, persister."""
         return calls.create(request, caller, project, body.name, body)
+
+    @api.scoped("POST", "/event-types/{event_type_name}:purge", **_PURGE)
+    def purge_event_type(project: ProjectName, name: EventTypeName) -> Any:
+        """Delete what is stored of it, also of deleted ones; their names are free then."""
+        return {"purged": service.purge(project, name)}
 
     @api.scoped("POST", "/event-types/{event_type_name}", **_CREATE)
     def create_named_event_type(
@@ -120,10 +148,24 @@ def router(service: EventTypes, links: Links) -> Router:
         """Make an event type with a name of one's choice."""
         return calls.create(request, caller, project, name, body)
 
+    @api.scoped("PUT", "/event-types/{event_type_name}", **_CHANGE)
+    def change_event_type(
+        request: Request,
+        caller: CurrentIdentity,
+        project: ProjectName,
+        name: EventTypeName,
+        expected: IfMatch,
+        body: EventTypeChange,
+    ) -> Any:
+        """Change an event type; what is more than its display name or description is a version."""
+        return calls.change(request, caller, project, name, expected, body)
+
     @api.scoped("DELETE", "/event-types/{event_type_name}", **_DELETE)
-    def delete_event_type(project: ProjectName, name: EventTypeName, expected: IfMatch) -> Response:
-        """Delete all versions, the persister, the topic and the view; stored events stay."""
-        service.delete(project, name, lambda found: expected.check(tag_of(found)))
+    def delete_event_type(
+        project: ProjectName, name: EventTypeName, expected: IfMatch, purge: Purge
+    ) -> Response:
+        """Delete all versions, persister, topic and view; what is stored stays where not purged."""
+        service.delete(project, name, lambda found: expected.check(tag_of(found)), purge=purge)
         return Response(status_code=204)
 
     return api
@@ -145,8 +187,19 @@ _CREATE: dict[str, Any] = {
     "responses": errors(409),
     **_ANSWER,
 }
+_CHANGE: dict[str, Any] = {
+    "response_model": EventTypeAnswer,
+    "permission": CHANGE,
+    "responses": errors(404, 409, 412) | {304: {"description": "Nothing is different."}},
+    **_ANSWER,
+}
 _DELETE: dict[str, Any] = {
     "status_code": 204,
+    "permission": CHANGE,
+    "responses": errors(404, 412),
+}
+_PURGE: dict[str, Any] = {
+    "response_model": PurgeAnswer,
     "permission": CHANGE,
     "responses": errors(404, 412),
 }
@@ -159,11 +212,11 @@ class _Calls:
         self._service = service
         self._links = links
 
-    def list(
+    def page(
         self,
         request: Request,
         project: str | None,
-        page: WholePage,
+        wanted: WholePage,
         search: str,
         expansions: frozenset[str],
     ) -> Response:
@@ -171,16 +224,13 @@ class _Calls:
         found = self._service.page(
             project,
             search=search,
-            limit=page.size,
-            offset=page.offset,
+            limit=wanted.size,
+            offset=wanted.offset,
             with_total=with_total,
         )
         answer: dict[str, Any] = {
-            "_links": page_links(self._links, request, page, has_next=found.has_next),
-            "eventTypes": [
-                self.render(request, event_type, project, expansions)
-                for event_type in found.event_types
-            ],
+            "_links": page_links(self._links, request, wanted, has_next=found.has_next),
+            "eventTypes": self.render_all(request, found.event_types, project, expansions),
         }
         return json_answer(answer | ({"totalCount": found.total} if with_total else {}))
 
@@ -188,7 +238,7 @@ class _Calls:
         found = self._service.versions(project, name)
         answer = {
             "_links": {"self": {"href": self._links.to_itself(request)}},
-            "eventTypes": [self.render(request, each, project, frozenset()) for each in found],
+            "eventTypes": self.render_all(request, found, project, frozenset()),
         }
         return known.answer(tag_of(found[-1]), answer)
 
@@ -200,18 +250,54 @@ class _Calls:
         name: str | None,
         body: EventTypeBody,
     ) -> dict[str, Any]:
-        made = self._service.create(caller, project, name or None, body.draft(project, name))
+        made = self._service.create(caller, project, name or None, body.given())
+        if self._service.lacks_replicas(made) and body.replication:
+            note_ignored("replication")
         return self.render(request, made, project)
+
+    def change(
+        self,
+        request: Request,
+        caller: CurrentIdentity,
+        project: str,
+        name: str,
+        expected: Expectation,
+        body: EventTypeChange,
+    ) -> Response:
+        def expect(found: EventType) -> None:
+            expected.check(tag_of(found))
+
+        changed = self._service.change(caller, project, name, body.given(), expect)
+        if changed is None:
+            return not_modified(tag_of(self._service.version(project, name, None)))
+        answer = json_answer(self.render(request, changed, project))
+        answer.headers.update(tag_headers(tag_of(changed)))
+        return answer
 
     def render(
         self,
         request: Request,
         event_type: EventType,
         project: str | None,
-        expand: frozenset[str] = BOTH_ENDS,
+        wanted: Wanted = BOTH_ENDS,
     ) -> dict[str, Any]:
+        return self.render_all(request, [event_type], project, wanted)[0]
+
+    def render_all(
+        self,
+        request: Request,
+        event_types: Sequence[EventType],
+        project: str | None,
+        wanted: Wanted,
+    ) -> list[dict[str, Any]]:
         base = self._links.base(request)
-        return limited(event_type, base) if project is None else full(event_type, base, expand)
+        if project is None:
+            return [limited(each, base) for each in event_types]
+        if not wanted & ENDS:
+            return [full(each, base, None, wanted) for each in event_types]
+        in_detail = "persisters" in wanted
+        found = self._service.references(event_types, in_detail=in_detail)
+        return [full(each, base, ends_of(each, found), wanted) for each in event_types]
 
 
 def tag_of(event_type: EventType) -> str:
@@ -229,6 +315,14 @@ def parse_version(text: str) -> int | None:
     if number < 1:
         raise BadInput.of("version", f"must be a natural number or 'latest' but is '{text}'")
     return number
+
+
+def parse_purge(text: str) -> bool:
+    """What cannot be taken back is not done for a word that is neither."""
+    given = text.strip().lower()
+    if given not in ("", "true", "false"):
+        raise BadInput.of("purge", f"must be 'true' or 'false' but is '{text}'")
+    return given == "true"
 
 
 def parse_expansions(text: str) -> frozenset[str]:

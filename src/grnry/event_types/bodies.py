@@ -1,14 +1,23 @@
 """Event types as they are sent and answered."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
-from pydantic import ConfigDict, Field
+from pydantic import (
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    model_validator,
+)
 
 from grnry.errors import Problem
 from grnry.event_types import model
-from grnry.event_types.model import Draft, EventType, problems_of
-from grnry.event_types.names import topic_of, view_of
+from grnry.event_types.checks import problems_of_new
+from grnry.event_types.fields import FIELDS, defaults_of
+from grnry.event_types.kinds import DATA_IN, KINDS, locations
+from grnry.event_types.model import EventType
+from grnry.event_types.neighbours import Ends, Reference
 from grnry.http.bodies import AnswerBody, Link, RequestBody, SelfLink
 from grnry.http.times import time_text
 from grnry.identity.model import GLOBAL
@@ -19,6 +28,9 @@ EXAMPLE: dict[str, Any] = {
     "correlationIdExpression": "payload.user",
     "eventIdExpression": "payload.id",
 }
+Wanted = frozenset[str]
+"""What a list or a single one is to tell beside its fields."""
+
 _PATH = "http://127.0.0.1:8080/projects/global/event-types/calls"
 _AUTHOR = {"name": "Ada Lovelace", "email": "ada@example.org"}
 _SHORT: dict[str, Any] = {
@@ -56,15 +68,15 @@ FULL_EXAMPLE: dict[str, Any] = {
 }
 
 
-class EventTypeBody(RequestBody):
-    """What makes an event type."""
+def _told(default: Any) -> dict[str, Any]:
+    """A default that depends on what is stored is told, and not filled in."""
+    return {"default": default}
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "required": ["displayName", "correlationIdExpression", "eventIdExpression"],
-            "example": EXAMPLE,
-        }
-    )
+
+class EventTypeBody(RequestBody):
+    """What makes an event type. An empty string stands for the default, null for nothing said."""
+
+    model_config = ConfigDict(json_schema_extra={"required": ["displayName"], "example": EXAMPLE})
 
     generated_fields: ClassVar[frozenset[str]] = frozenset(
         {
@@ -82,57 +94,91 @@ class EventTypeBody(RequestBody):
     )
 
     name: str | None = Field(None, description="Derived from `displayName` where it is not given.")
-    display_name: str = Field(
-        "", description="Required. Unique in its project, without regard to case."
+    display_name: str | None = Field(
+        None, description="Required. Unique in its project, without regard to case."
     )
-    description: str = ""
-    type: str = Field(model.DATA_IN, description="Only `data_in` is supported yet.")
-    correlation_id_expression: str = Field("", examples=["payload.user"])
-    event_id_expression: str = Field("", examples=["payload.id", "#randomUUID()"])
-    timestamp_expression: str = model.DEFAULT_TIMESTAMP_EXPRESSION
-    deletion_expression: str = ""
+    description: str | None = Field(None, json_schema_extra=_told(""))
+    type: str | None = Field(
+        None,
+        description=f"One of {', '.join(KINDS)}.",
+        json_schema_extra=_told(DATA_IN),
+        examples=list(KINDS),
+    )
+    correlation_id_expression: str | None = Field(
+        None, description="Required for type `data_in`.", examples=["payload.user"]
+    )
+    event_id_expression: str | None = Field(
+        None,
+        description="Required for type `data_in`.",
+        examples=["payload.id", "#randomUUID()"],
+    )
+    timestamp_expression: str | None = Field(
+        None,
+        description="Milliseconds since 1970. For type `data_in`.",
+        json_schema_extra=_told(model.DEFAULT_TIMESTAMP_EXPRESSION),
+    )
+    deletion_expression: str | None = Field(
+        None, description="For type `data_in`.", json_schema_extra=_told("")
+    )
     consumer: str | None = Field(None, description="The role that lets others' belts read it.")
-    eventstore_ttl: str = Field(model.DEFAULT_TTL, alias="eventstoreTTL")
-    replication: int = model.DEFAULT_REPLICATION
-    partition_count: int = model.DEFAULT_PARTITIONS
-    retention_ms: int = model.DEFAULT_RETENTION_MS
-    schema_: Any = Field(None, alias="schema", description="Not a field of type `data_in`.")
-    source: Any = Field(None, description="Not a field of type `data_in`.")
-    physical_locations: Any = Field(None, description="Not a field of type `data_in`.")
+    eventstore_ttl: str | None = Field(
+        None,
+        alias="eventstoreTTL",
+        description="ISO 8601 duration.",
+        json_schema_extra=_told(model.DEFAULT_TTL),
+    )
+    replication: int | None = Field(
+        None,
+        description="Kept as given; the topic gets no more replicas than there are brokers.",
+        json_schema_extra=_told(model.DEFAULT_REPLICATION),
+    )
+    partition_count: int | None = Field(None, json_schema_extra=_told(model.DEFAULT_PARTITIONS))
+    retention_ms: int | None = Field(None, json_schema_extra=_told(model.DEFAULT_RETENTION_MS))
+    schema_: Any = Field(
+        None,
+        alias="schema",
+        description="Required for type `live_segment`: a JSON Schema, as an object or a string, "
+        "or `{subject, schema}`.",
+    )
+    source: list[Any] | None = Field(None, description="For type `custom`.")
+    physical_locations: list[Any] | None = Field(
+        None, description="For types `profile` and `custom`."
+    )
+
+    _emptied: frozenset[str] = PrivateAttr(default=frozenset())
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _keep_what_is_empty(cls, given: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
+        body = read(given)
+        if isinstance(given, dict):
+            empty = frozenset(name for name, value in given.items() if value == "")
+            body._emptied = empty  # noqa: SLF001 - its own
+        return body
+
+    def given(self) -> dict[str, Any]:
+        """The fields that were sent, by their names on the wire; what was empty is so here."""
+        found = {}
+        for name in self.model_fields_set:
+            if name in type(self).model_fields and name != "name":
+                wire = type(self).model_fields[name].alias or name
+                found[wire] = "" if wire in self._emptied else getattr(self, name)
+        return found
 
     def problems(self, path: Mapping[str, str]) -> Iterable[Problem]:
         name = path.get("event_type_name") or self.name or None
-        draft = self.draft(path.get("project_name", GLOBAL), name)
-        return problems_of(name, draft)
+        return problems_of_new(path.get("project_name", GLOBAL), name, self.given())[1]
 
-    def draft(self, project: str, name: str | None) -> Draft:
-        """The draft, with the names of fields that its type does not have.
 
-        What a GET answers of the places where its data lies may be sent back.
-        """
-        is_as_answered = name is not None and self.physical_locations == _locations(project, name)
-        foreign = {
-            "schema": self.schema_,
-            "source": self.source,
-            "physicalLocations": None if is_as_answered else self.physical_locations,
-        }
-        return Draft(
-            display_name=self.display_name,
-            type=self.type,
-            description=self.description,
-            correlation_id_expression=self.correlation_id_expression,
-            event_id_expression=self.event_id_expression,
-            timestamp_expression=self.timestamp_expression,
-            deletion_expression=self.deletion_expression,
-            consumer=self.consumer or None,
-            eventstore_ttl=self.eventstore_ttl,
-            replication=self.replication,
-            partition_count=self.partition_count,
-            retention_ms=self.retention_ms,
-            foreign_fields=tuple(name for name, value in foreign.items() if value)
-            if self.type == model.DATA_IN
-            else (),
-        )
+class EventTypeChange(EventTypeBody):
+    """What is to be different. What is left out stays, and so does what is null."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"description": "Calls of all our service centres."}}
+    )
+
+    def problems(self, path: Mapping[str, str]) -> Iterable[Problem]:
+        return ()  # what is wrong depends on what is stored
 
 
 class Author(AnswerBody):
@@ -144,31 +190,34 @@ class PersisterLink(AnswerBody):
     """A persister that reads the event type."""
 
     event_type_name: str
-    event_store_type: str = Field(examples=["pg"])
+    event_store_type: str = Field(examples=["pg", "live-segment"])
     project_name: str
+    state: dict[str, Any] | None = Field(
+        None, description="With `expand=persisters`.", examples=[{"status": "RUNNING"}]
+    )
+    links: SelfLink = Field(alias="_links")
+
+
+class NeighbourLink(AnswerBody):
+    """A belt or harvester; of another project's only the link is told."""
+
+    id: str | None = None
+    project_name: str | None = None
     links: SelfLink = Field(alias="_links")
 
 
 class Inputs(AnswerBody):
     """Who writes it."""
 
-    harvesters: list[Any]
-    belts: list[Any]
+    harvesters: list[NeighbourLink]
+    belts: list[NeighbourLink]
 
 
 class Outputs(AnswerBody):
     """Who reads it."""
 
     persisters: list[PersisterLink]
-    belts: list[Any]
-
-
-class Location(AnswerBody):
-    """Where its data lies."""
-
-    location_name: str
-    source: str
-    type: str
+    belts: list[NeighbourLink]
 
 
 class EventTypeAnswer(AnswerBody):
@@ -199,9 +248,28 @@ class EventTypeAnswer(AnswerBody):
     eventstore_ttl: str | None = Field(None, alias="eventstoreTTL")
     schema_: Any = Field(None, alias="schema")
     source: list[Any] | None = None
-    physical_locations: list[Location] | None = None
+    physical_locations: list[Any] | None = Field(
+        None,
+        description="Where its data lies.",
+        examples=[
+            [
+                {
+                    "locationName": "global.eventstore_calls",
+                    "source": "postgresql",
+                    "type": "database",
+                },
+                {"locationName": "grnry_data_in_calls", "source": "kafka", "type": "stream"},
+            ]
+        ],
+    )
     inputs: Inputs | None = None
     outputs: Outputs | None = None
+
+
+class PurgeAnswer(AnswerBody):
+    """What a purge did."""
+
+    purged: int = Field(description="How many rows were deleted.", examples=[1000])
 
 
 class EventTypeList(AnswerBody):
@@ -239,7 +307,7 @@ def limited(event_type: EventType, base: str) -> dict[str, Any]:
     }
 
 
-def full(event_type: EventType, base: str, expand: frozenset[str]) -> dict[str, Any]:
+def full(event_type: EventType, base: str, ends: Ends | None, wanted: Wanted) -> dict[str, Any]:
     """What a project's viewers know."""
     draft = event_type.draft
     answer = limited(event_type, base) | {
@@ -247,45 +315,46 @@ def full(event_type: EventType, base: str, expand: frozenset[str]) -> dict[str, 
         "createdBy": event_type.created_by,
         "modifiedAt": time_text(event_type.modified_at),
         "modifiedBy": event_type.modified_by,
-        "consumer": draft.consumer,
-        "correlationIdExpression": draft.correlation_id_expression,
-        "eventIdExpression": draft.event_id_expression,
-        "timestampExpression": draft.timestamp_expression,
-        "deletionExpression": draft.deletion_expression,
         "topicName": event_type.topic,
-        "retentionMs": draft.retention_ms,
-        "partitionCount": draft.partition_count,
-        "replication": draft.replication,
-        "eventstoreTTL": draft.eventstore_ttl,
-        "schema": None,
-        "source": [],
-        "physicalLocations": _locations(event_type.project, event_type.name),
+        **_fields(event_type),
     }
-    if "inputs" in expand:
-        answer["inputs"] = {"harvesters": [], "belts": []}
-    if "outputs" in expand:
-        answer["outputs"] = {"persisters": [_persister(event_type, base)], "belts": []}
-    return answer
+    if ends and "inputs" in wanted:
+        answer["inputs"] = _side(ends.inputs, event_type.project, base)
+    if ends and wanted & {"outputs", "persisters"}:
+        answer["outputs"] = _side(ends.outputs, event_type.project, base)
+    return answer | {"schema": draft.schema.answer() if draft.schema else None}
+
+
+def _fields(event_type: EventType) -> dict[str, Any]:
+    """All that may be sent, as it is; null where its kind has no such field."""
+    draft = event_type.draft
+    found = {field.name: getattr(draft, field.attribute) for field in FIELDS}
+    laid = locations(draft.type, event_type.project, event_type.name)
+    found["physicalLocations"] = [*laid, *(draft.physical_locations or ())]
+    found["source"] = list(draft.source or ())
+    return found
+
+
+def _side(
+    found: Mapping[str, Iterable[Reference]], project: str, base: str
+) -> dict[str, list[dict[str, Any]]]:
+    return {kind: [_reference(each, project, base) for each in of] for kind, of in found.items()}
+
+
+def _reference(each: Reference, project: str, base: str) -> dict[str, Any]:
+    link = {"_links": self_link(base + each.path)}
+    if each.project != project:
+        return link
+    return {**each.names, "projectName": each.project, **each.details, **link}
 
 
 def exportable(event_type: EventType) -> dict[str, Any]:
-    """All that a body may say of it; where its data lies follows from its name."""
-    return full(event_type, "", frozenset()) | {"physicalLocations": None}
-
-
-def _locations(project: str, name: str) -> list[dict[str, str]]:
-    view = f"{project}.{view_of(name)}"
-    return [
-        {"locationName": view, "source": "postgresql", "type": "database"},
-        {"locationName": topic_of(name), "source": "kafka", "type": "stream"},
-    ]
-
-
-def _persister(event_type: EventType, base: str) -> dict[str, Any]:
-    path = f"/projects/{event_type.project}/event-types/{event_type.name}/eventstores/pg/persister"
-    return {
-        "eventTypeName": event_type.name,
-        "eventStoreType": "pg",
-        "projectName": event_type.project,
-        "_links": self_link(base + path),
-    }
+    """What makes it again, without what is so by default or follows from its name."""
+    defaults = defaults_of(event_type.kind)
+    draft = event_type.draft
+    found = {field.name: getattr(draft, field.attribute) for field in FIELDS}
+    found["schema"] = draft.schema.answer() if draft.schema else None
+    for name in ("source", "physicalLocations"):
+        found[name] = list(found[name] or ())
+    kept = {name: value for name, value in found.items() if value != defaults.get(name)}
+    return {"name": event_type.name, **kept}

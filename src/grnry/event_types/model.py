@@ -1,6 +1,6 @@
-"""An event type as a value, and the rules a new one has to meet. Pure."""
+"""An event type as a value, and the rules that it has to meet. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,10 +8,9 @@ from typing import Any
 from grnry.errors import Problem
 from grnry.event_types import names
 from grnry.event_types.durations import is_duration
+from grnry.event_types.kinds import DATA_IN, EXPRESSIONS, KINDS, LIVE_SEGMENT, Kind
+from grnry.event_types.schema_documents import SchemaDocument, schema_problems
 from grnry.expressions import ExpressionSyntaxError, compile_expression
-
-DATA_IN = "data_in"
-TYPES = ("data_in", "ttl", "ttn", "profile", "segment", "live_segment", "custom")
 
 DEFAULT_TTL = "P100Y"
 DEFAULT_TIMESTAMP_EXPRESSION = "#nowMillis()"
@@ -22,69 +21,90 @@ DEFAULT_RETENTION_MS = 345_600_000
 MOST_PARTITIONS = 1000
 MOST_REPLICATION = 32767
 LARGEST_RETENTION = 2**63 - 1
+LONGEST_DESCRIPTION = 10_000
+MOST_LOCATIONS = 100
+LOCATION_TYPES = ("database", "stream")
+
+_MAY_BE_EMPTY = frozenset({"deletionExpression"})
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What somebody wants an event type to be."""
+    """What somebody wants an event type to be; none is a field that its kind does not have."""
 
     display_name: str
     type: str = DATA_IN
     description: str = ""
-    correlation_id_expression: str = ""
-    event_id_expression: str = ""
-    timestamp_expression: str = DEFAULT_TIMESTAMP_EXPRESSION
-    deletion_expression: str = ""
+    correlation_id_expression: str | None = None
+    event_id_expression: str | None = None
+    timestamp_expression: str | None = None
+    deletion_expression: str | None = None
     consumer: str | None = None
     eventstore_ttl: str = DEFAULT_TTL
     replication: int = DEFAULT_REPLICATION
     partition_count: int = DEFAULT_PARTITIONS
     retention_ms: int = DEFAULT_RETENTION_MS
-    foreign_fields: tuple[str, ...] = ()
-    """Names of fields that were given and that its type does not have."""
+    schema: SchemaDocument | None = None
+    source: Sequence[Any] | None = None
+    physical_locations: Sequence[Any] | None = None
+
+    @property
+    def kind(self) -> Kind:
+        return KINDS[self.type]
 
     def problems(self) -> Iterator[Problem]:
         """Everything that is wrong."""
-        for field in self.foreign_fields:
-            yield Problem(field, f"is not a field of type '{self.type}'")
-        yield from self._name_problems()
-        if self.type not in TYPES:
-            yield Problem("type", f"must be one of {', '.join(TYPES)} but is '{self.type}'")
-        elif self.type != DATA_IN:
-            yield Problem("type", f"is '{self.type}', which this version does not support yet")
-        else:
+        yield from self._text_problems()
+        if self.type == DATA_IN:
             yield from self._expression_problems()
+        if self.type == LIVE_SEGMENT:
+            yield from schema_problems(self.schema)
+        yield from self._location_problems()
         if not is_duration(self.eventstore_ttl):
             yield Problem(
                 "eventstoreTTL", f"must be an ISO 8601 duration but is '{self.eventstore_ttl}'"
             )
         yield from self._number_problems()
 
-    def _name_problems(self) -> Iterator[Problem]:
+    def _text_problems(self) -> Iterator[Problem]:
         if not self.display_name.strip():
             yield Problem("displayName", "must not be empty")
         elif len(self.display_name) > names.LONGEST_DISPLAY:
             yield Problem("displayName", f"must have at most {names.LONGEST_DISPLAY} characters")
+        if len(self.description) > LONGEST_DESCRIPTION:
+            yield Problem("description", f"must have at most {LONGEST_DESCRIPTION} characters")
         for name, text in (("displayName", self.display_name), ("description", self.description)):
             if "\0" in text:
                 yield Problem(name, "must not contain the character U+0000")
 
     def _expression_problems(self) -> Iterator[Problem]:
-        expressions = {
-            "correlationIdExpression": (self.correlation_id_expression, True),
-            "eventIdExpression": (self.event_id_expression, True),
-            "timestampExpression": (self.timestamp_expression, True),
-            "deletionExpression": (self.deletion_expression, False),
-        }
-        for name, (text, is_needed) in expressions.items():
-            if not text.strip():
-                if is_needed:
+        texts = (
+            self.correlation_id_expression,
+            self.event_id_expression,
+            self.timestamp_expression,
+            self.deletion_expression,
+        )
+        for name, text in zip(EXPRESSIONS, texts, strict=True):
+            if not text or not text.strip():
+                if name not in _MAY_BE_EMPTY:
                     yield Problem(name, "must not be empty")
                 continue
             try:
                 compile_expression(text)
             except ExpressionSyntaxError as error:
                 yield Problem(name, f"is not a valid expression: {error}")
+
+    def _location_problems(self) -> Iterator[Problem]:
+        given = {"source": self.source, "physicalLocations": self.physical_locations}
+        for name, parts in given.items():
+            if len(parts or ()) > MOST_LOCATIONS:
+                yield Problem(name, f"must have at most {MOST_LOCATIONS} entries")
+            for number, part in enumerate(parts or ()):
+                if not isinstance(part, Mapping):
+                    yield Problem(f"{name}[{number}]", "must be an object")
+        for number, part in enumerate(self.physical_locations or ()):
+            if isinstance(part, Mapping):
+                yield from _location_problems(f"physicalLocations[{number}]", part)
 
     def _number_problems(self) -> Iterator[Problem]:
         numbers = {
@@ -97,14 +117,15 @@ class Draft:
                 yield Problem(name, f"must be in between 1 and {most} but is '{value}'")
 
 
-def problems_of(name: str | None, draft: Draft) -> Iterator[Problem]:
-    """Everything that is wrong with what is to be made; without a name, one is derived."""
-    yield from draft.problems()
-    if name is not None and not names.is_name(name):
-        reason = f"must be 1 to {names.LONGEST} letters, digits and hyphens but is '{name}'"
-        yield Problem("name", reason)
-    if name is None and draft.display_name.strip() and not names.derive(draft.display_name):
-        yield Problem("displayName", "must contain a letter, a digit or a hyphen")
+def _location_problems(place: str, location: Mapping[str, Any]) -> Iterator[Problem]:
+    name = location.get("locationName")
+    if not isinstance(name, str) or not name.strip():
+        yield Problem(f"{place}.locationName", "must be a text that is not empty")
+    if location.get("type") not in LOCATION_TYPES:
+        yield Problem(
+            f"{place}.type",
+            f"must be one of {', '.join(LOCATION_TYPES)} but is '{location.get('type')}'",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,27 +136,35 @@ class EventType:
     project: str
     version: int
     draft: Draft
-    topic: str
+    topic: str | None
     created_at: datetime
     created_by: Mapping[str, str]
     modified_at: datetime
     modified_by: Mapping[str, str]
 
+    @property
+    def kind(self) -> Kind:
+        return self.draft.kind
+
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "EventType":
+        schema = row["schema_document"]
         draft = Draft(
             display_name=row["display_name"],
             type=row["type"],
             description=row["description"],
-            correlation_id_expression=row["correlation_id_expression"] or "",
-            event_id_expression=row["event_id_expression"] or "",
-            timestamp_expression=row["timestamp_expression"] or "",
-            deletion_expression=row["deletion_expression"] or "",
+            correlation_id_expression=row["correlation_id_expression"],
+            event_id_expression=row["event_id_expression"],
+            timestamp_expression=row["timestamp_expression"],
+            deletion_expression=row["deletion_expression"],
             consumer=row["consumer"],
             eventstore_ttl=row["eventstore_ttl"],
             replication=row["replication"],
             partition_count=row["partition_count"],
             retention_ms=row["retention_ms"],
+            schema=None if schema is None else SchemaDocument.parse(schema, row["schema_subject"]),
+            source=_frozen(row["source"]),
+            physical_locations=_frozen(row["physical_locations"]),
         )
         return cls(
             row["name"],
@@ -148,3 +177,7 @@ class EventType:
             row["modified_at"],
             row["modified_by"],
         )
+
+
+def _frozen(value: Sequence[Any] | None) -> tuple[Any, ...] | None:
+    return None if value is None else tuple(value)

@@ -4,7 +4,7 @@ import re
 
 from grnry.projects.names import LONGEST, LONGEST_DISPLAY, derive
 
-__all__ = ["LONGEST", "LONGEST_DISPLAY", "derive", "is_name", "topic_of", "view_of", "with_digits"]
+__all__ = ["LONGEST", "LONGEST_DISPLAY", "derive", "is_name", "with_digits"]
 
 _ALLOWED = re.compile(r"[a-zA-Z0-9-]{1,20}")
 
@@ -16,11 +16,3 @@ def is_name(text: str) -> bool:
 def with_digits(name: str, digits: int) -> str:
     """Another name, for where the derived one is taken."""
     return f"{name[:15]}-{digits:04d}"
-
-
-def topic_of(name: str) -> str:
-    return f"grnry_data_in_{name}"
-
-
-def view_of(name: str) -> str:
-    return f"eventstore_{name}"

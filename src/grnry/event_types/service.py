@@ -1,34 +1,40 @@
-"""What can be done with event types.
+"""What can be done with event types."""
 
-Making and deleting one spans the log and the database. The intent is written first; what a crash
-leaves half done is undone at the next start (`heal`).
-"""
-
-import logging
 import random
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from grnry.database.pool import Database
 from grnry.database.transaction import NameTaken, StillNeeded, Transaction, UniqueViolation
-from grnry.deployments import service as deployments
-from grnry.deployments.model import State
-from grnry.errors import AlreadyExists, BadInput, GranaryError, InUse, NotFound
-from grnry.event_types import names, store
-from grnry.event_types.model import Draft, EventType, problems_of
+from grnry.errors import NotFound
+from grnry.event_types import names, relations, store
+from grnry.event_types.building import Builder, tell_to_stop
+from grnry.event_types.checks import (
+    EventTypeNameTaken,
+    changed,
+    display_name_taken,
+    drafted,
+    relation_taken,
+    sound,
+    still_read,
+)
+from grnry.event_types.fields import makes_version
+from grnry.event_types.kinds import LIVE_SEGMENT, Kind
+from grnry.event_types.model import Draft, EventType
+from grnry.event_types.neighbours import (
+    Neighbour,
+    Reference,
+    persister_path,
+    refuse_while_used,
+)
+from grnry.event_types.schema_documents import incompatibilities
 from grnry.identity.model import Identity
 from grnry.log.admin import Admin
-from grnry.log.records import LARGEST_BATCH
 from grnry.persisters import service as persisters
-from grnry.persisters.model import stream_name
 
-logger = logging.getLogger(__name__)
-
-STOP_SECONDS = 30.0
 NAME_TRIES = 20
+PURGE_ROWS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +49,17 @@ class Page:
 class EventTypes:
     """The event types of all projects."""
 
-    def __init__(self, database: Database, admin: Admin) -> None:
+    def __init__(
+        self, database: Database, admin: Admin, neighbours: Sequence[Neighbour] = ()
+    ) -> None:
         self._database = database
         self._admin = admin
-        self._works: list[set[str]] = []
-        self._healing = threading.Lock()
+        self._neighbours = neighbours
+        self._builder = Builder(database, admin)
+
+    def heal(self) -> None:
+        """Undo what a crash left half made or half deleted."""
+        self._builder.heal()
 
     # Reading ----------------------------------------------------------------------------------
 
@@ -81,187 +93,230 @@ class EventTypes:
             return found[-1]
         raise NotFound(f"Event Type '{name}' with version '{version}' not found.")
 
+    def lacks_replicas(self, event_type: EventType) -> bool:
+        """Whether its topic has fewer replicas than are asked for, as there are fewer brokers."""
+        if not event_type.kind.topic_prefix:
+            return False
+        return self._admin.brokers() < event_type.draft.replication
+
+    def references(
+        self, event_types: Sequence[EventType], *, in_detail: bool = False
+    ) -> list[Reference]:
+        """Who writes and reads them; in detail, with the states of their persisters."""
+        with self._database.transaction() as transaction:
+            found = _persisters(transaction, event_types, in_detail=in_detail)
+            return found + self._of_neighbours(transaction, [each.name for each in event_types])
+
+    def _of_neighbours(self, transaction: Transaction, names: Sequence[str]) -> list[Reference]:
+        return [
+            found
+            for neighbour in self._neighbours
+            for found in neighbour.references(transaction, names)
+        ]
+
     def consumer_roles(self, project: str) -> list[str]:
         """The roles that a project's event types name for those who may read them."""
         with self._database.transaction() as transaction:
             return store.consumer_roles(transaction, project)
 
-    # Making -----------------------------------------------------------------------------------
+    # Making and changing ----------------------------------------------------------------------
 
-    def create(self, caller: Identity, project: str, name: str | None, draft: Draft) -> EventType:
-        """Make an event type with its topic, view and persister; all of it or nothing."""
-        if problems := list(problems_of(name, draft)):
-            raise BadInput(problems)
-        with self._at_work() as work:
-            taken = self._intend(caller, project, name, draft, work)
-            try:
-                self._make(project, taken, draft)
-            except Exception:
-                self._undo_quietly(taken)
-                raise
-        return self.version(project, taken, None)
+    def create(
+        self, caller: Identity, project: str, name: str | None, given: Mapping[str, Any]
+    ) -> EventType:
+        """Make an event type with all that its kind has; all of it or nothing.
 
-    @contextmanager
-    def _at_work(self) -> Iterator[set[str]]:
-        """Names put into this set are not healed meanwhile."""
-        work: set[str] = set()
-        self._works.append(work)
+        `given` are the fields by their names on the wire.
+        """
+        draft = drafted(project, name, given)
+        self._builder.heal()
+        taken = self._intend(caller, project, name, draft)
         try:
-            yield work
-        finally:
-            self._works.remove(work)
-
-    def _intend(
-        self, caller: Identity, project: str, name: str | None, draft: Draft, work: set[str]
-    ) -> str:
-        """Write down what is to be made; the name that it got."""
-        wanted = name or names.derive(draft.display_name)
-        self.heal()
-        for _ in range(NAME_TRIES):
-            work.add(wanted)
-            try:
-                with self._database.transaction() as transaction:
-                    _expect_free_view(transaction, wanted, project)
-                    store.add(
-                        transaction, wanted, project, draft, names.topic_of(wanted), caller.author
-                    )
-            except UniqueViolation as error:
-                if error.constraint == "event_types_display_name":
-                    raise AlreadyExists(
-                        f"Event Type with displayName '{draft.display_name}' already exists."
-                    ) from error
-                if name is not None:
-                    raise AlreadyExists(f"Event Type with name '{name}' already exists.") from error
-                digits = random.randrange(10_000)  # noqa: S311 - a name, not a secret
-                wanted = names.with_digits(names.derive(draft.display_name), digits)
-            else:
-                return wanted
-        raise AlreadyExists(f"Event Type with name '{wanted}' already exists.")
-
-    def _make(self, project: str, name: str, draft: Draft) -> None:
-        topic = names.topic_of(name)
-        is_ours = topic not in self._admin.topics()
-        with self._database.transaction() as transaction:
-            store.owns_topic(transaction, name, yes=is_ours)
-        if is_ours:
-            retention = str(draft.retention_ms)
-            config = {
-                "retention.ms": retention,
-                "segment.ms": retention,
-                "max.message.bytes": str(LARGEST_BATCH),
-            }
-            self._admin.create_topic(topic, draft.partition_count, draft.replication, config)
-        try:
-            with self._database.transaction() as transaction:
-                store.make_view(transaction, name, project)
-                persisters.create(transaction, name, topic)
-                store.ready(transaction, name)
+            self._builder.make(taken, project, draft)
         except NameTaken as error:
             # The project has made something of that name since the intent was written, or a type.
-            raise _view_is_taken(name, project) from error
+            raise relation_taken(draft.type, taken, project) from error
+        return self.version(project, taken, None)
+
+    def _intend(self, caller: Identity, project: str, name: str | None, draft: Draft) -> str:
+        """Write down what is to be made; the name that it got."""
+        wanted = name or names.derive(draft.display_name)
+        for _ in range(NAME_TRIES):
+            try:
+                self._expect_free(wanted, project, draft)
+                self._builder.intend(wanted, project, draft, caller.author)
+            except UniqueViolation as error:
+                if error.constraint == "event_types_display_name":
+                    raise display_name_taken(draft) from error
+                if name is not None:
+                    raise EventTypeNameTaken(name) from error
+            except EventTypeNameTaken:
+                if name is not None:
+                    raise
+            else:
+                return wanted
+            digits = random.randrange(10_000)  # noqa: S311 - a name, not a secret
+            wanted = names.with_digits(names.derive(draft.display_name), digits)
+        raise EventTypeNameTaken(wanted)
+
+    def _expect_free(self, name: str, project: str, draft: Draft) -> None:
+        with self._database.transaction() as transaction:
+            if store.belongs_elsewhere(transaction, name, project):
+                raise EventTypeNameTaken(name)
+            former = store.former_schemas(transaction, name, draft.type)
+            if former and draft.schema:
+                sound(draft, list(incompatibilities(draft.schema, former)))
+            elif not store.is_taken(transaction, name) and relations.is_taken(
+                transaction, draft.type, name, project
+            ):
+                raise relation_taken(draft.type, name, project)
+
+    def change(
+        self,
+        caller: Identity,
+        project: str,
+        name: str,
+        given: Mapping[str, Any],
+        expect: Callable[[EventType], None],
+    ) -> EventType | None:
+        """Change it in full or in part; none where nothing is different.
+
+        Changes of one event type wait for each other, so that no number is given twice. `expect`
+        sees what is stored before anything changes, and may refuse.
+        """
+        with self._database.transaction() as transaction:
+            if not store.lock(transaction, name, project):
+                raise NotFound(f"Event Type '{name}' not found.")
+            history = _versions(transaction, name, project)
+            latest = history[-1]
+            expect(latest)
+            draft = changed(latest, history, given)
+            if draft == latest.draft:
+                return None
+            version = latest.version
+            if makes_version(latest.draft, draft):
+                version += 1
+                self._change_table(transaction, latest, history, draft)
+                store.add_version(transaction, name, version, draft, caller.author)
+            try:
+                with transaction.savepoint():
+                    store.change(transaction, name, version, draft, caller.author)
+            except UniqueViolation as error:
+                raise display_name_taken(draft) from error
+            return _versions(transaction, name, project)[-1]
+
+    def _change_table(
+        self,
+        transaction: Transaction,
+        latest: EventType,
+        history: Sequence[EventType],
+        draft: Draft,
+    ) -> None:
+        if draft.schema and draft.schema != latest.draft.schema:
+            former = store.former_schemas(transaction, latest.name, LIVE_SEGMENT)
+            own = [each.draft.schema for each in history if each.draft.schema]
+            schemas = [*former, *own, draft.schema]
+            relations.change(transaction, latest.name, latest.project, schemas)
 
     # Deleting ---------------------------------------------------------------------------------
 
     def delete(
-        self, project: str, name: str, expect: Callable[[EventType], None] | None = None
+        self,
+        project: str,
+        name: str,
+        expect: Callable[[EventType], None] = lambda _: None,
+        *,
+        purge: bool = False,
     ) -> None:
-        """Delete all versions, the persister, the topic, the view. Stored events stay.
+        """Delete all versions, the persister, the topic, the view; stored events too where purged.
 
         `expect` may refuse the latest version, which nobody changes meanwhile.
         """
-        with self._at_work() as work:
-            work.add(name)
-            try:
-                self._intend_to_delete(project, name, expect)
-            except StillNeeded as error:
-                # By what is no view: a column of its row type, a function with its body parsed.
-                raise _view_is_needed(name, project, error.by) from error
-            self._wait_until_stopped(name)
-            self._undo(name)
+        kind = self._intend_to_delete(project, name, expect)
+        self._builder.take_away(name, kind)
+        if purge:
+            self.purge(project, name)
+        else:
+            self._forget_where_nothing_is_left(name, kind.name)
 
     def _intend_to_delete(
-        self, project: str, name: str, expect: Callable[[EventType], None] | None
-    ) -> None:
+        self, project: str, name: str, expect: Callable[[EventType], None]
+    ) -> Kind:
         with self._database.transaction() as transaction:
-            store.lock(transaction, name)
+            if not store.lock(transaction, name, project):
+                raise NotFound(f"Event Type '{name}' not found.")
             latest = _versions(transaction, name, project)[-1]
-            if expect is not None:
-                expect(latest)
-            _expect_that_nobody_needs_its_view(transaction, name, project)
+            expect(latest)
+            refuse_while_used(name, self._of_neighbours(transaction, [name]))
+            kind = latest.draft.type
+            if kind != LIVE_SEGMENT:
+                _expect_that_nobody_reads(transaction, kind, name, project)
             # With the intent, as only a view can refuse to go; from here on all can be retried.
-            store.drop_view(transaction, name, project)
+            try:
+                with transaction.savepoint():
+                    relations.drop_view(transaction, kind, name, project)
+            except StillNeeded as error:
+                # By what is no view: a column of its row type, a function with its body parsed.
+                raise still_read(kind, name, project, error.by) from error
             store.deleting(transaction, name)
-            deployments.stop(transaction, stream_name(name))
+            store.keep_former(transaction, name)
+            tell_to_stop(transaction, name, latest.kind)
+            return latest.kind
 
-    def _wait_until_stopped(self, name: str) -> None:
-        deadline = time.monotonic() + STOP_SECONDS
-        while time.monotonic() < deadline:
-            with self._database.transaction() as transaction:
-                found = deployments.condition(transaction, stream_name(name))
-            if found is None or found.state in (State.STOPPED, State.FAILED):
-                return
-            time.sleep(0.05)
-
-    def _undo(self, name: str) -> None:
-        """Take away what is left of one that is half made or half deleted. It has no view."""
+    def _forget_where_nothing_is_left(self, name: str, kind: str) -> None:
         with self._database.transaction() as transaction:
-            owns_topic = store.give_up(transaction, name)
-        if owns_topic is None:
-            return
-        if owns_topic:
-            self._admin.delete_topic(names.topic_of(name))
+            if not relations.has_data(transaction, kind, name):
+                store.forget_former(transaction, name, kind)
+
+    def purge(self, project: str, name: str) -> int:
+        """Delete what is stored of it, or of deleted ones of the project; answers how much."""
         with self._database.transaction() as transaction:
-            persisters.delete(transaction, name)
-            store.remove(transaction, name)
+            found = store.versions(transaction, name, project)
+            own = {found[-1].draft.type} if found else set()
+            kinds = own | set(store.former_types(transaction, name, project))
+        if not kinds:
+            raise NotFound(f"Event Type '{name}' not found.")
+        return sum(self._purge(project, name, kind, drop=kind not in own) for kind in kinds)
 
-    def _undo_quietly(self, name: str) -> bool:
-        try:
-            self._undo(name)
-        except GranaryError as error:
-            logger.warning("Event type %s stays half made until it is healed: %s", name, error)
-            return False
-        return True
-
-    def heal(self) -> None:
-        """Undo what a crash, or a log that was away, left half made or half deleted.
-
-        At the start, and before a new one is made, which may want the name of such a one.
-        """
-        with self._healing:
+    def _purge(self, project: str, name: str, kind: str, *, drop: bool) -> int:
+        purged = 0
+        while True:
             with self._database.transaction() as transaction:
-                unfinished = [row["name"] for row in store.unfinished(transaction)]
-            for name in unfinished:
-                if any(name in work for work in list(self._works)):
+                gone = relations.purge(transaction, kind, name, PURGE_ROWS)
+                purged += gone
+                if gone == PURGE_ROWS:
                     continue
-                logger.info("Undoing the half made event type %s.", name)
-                if not self._undo_quietly(name):
-                    return
+                if kind == LIVE_SEGMENT:
+                    _expect_that_nobody_reads(transaction, kind, name, project)
+                    purged += relations.purge_table(transaction, name, project, drop=drop)
+                if drop:
+                    store.forget_former(transaction, name, kind)
+                return purged
 
 
-def _expect_free_view(transaction: Transaction, name: str, project: str) -> None:
-    if not store.is_taken(transaction, name) and store.is_view_name_taken(
-        transaction, name, project
-    ):
-        raise _view_is_taken(name, project)
+def _expect_that_nobody_reads(transaction: Transaction, kind: str, name: str, project: str) -> None:
+    if found := relations.built_on(transaction, kind, name, project):
+        raise still_read(kind, name, project, ", ".join(found))
 
 
-def _view_is_taken(name: str, project: str) -> AlreadyExists:
-    return AlreadyExists(
-        f"Event Type '{name}' needs the view '{project}.{names.view_of(name)}', "
-        "but the project has made one itself. Drop or rename it."
-    )
-
-
-def _expect_that_nobody_needs_its_view(transaction: Transaction, name: str, project: str) -> None:
-    if found := store.built_on_view(transaction, name, project):
-        raise _view_is_needed(name, project, ", ".join(found))
-
-
-def _view_is_needed(name: str, project: str, by: str) -> InUse:
-    return InUse(
-        f"Event Type '{name}' is in use: its view '{project}.{names.view_of(name)}' is read by"
-        f" {by}."
-    )
+def _persisters(
+    transaction: Transaction, event_types: Sequence[EventType], *, in_detail: bool
+) -> list[Reference]:
+    """Each has the one that was made with it, if its kind has any."""
+    with_one = [each for each in event_types if each.kind.persister]
+    kinds = {each.name: each.kind.persister for each in with_one}
+    states = persisters.conditions(transaction, kinds) if in_detail else {}
+    return [
+        Reference(
+            each.name,
+            "persisters",
+            each.project,
+            persister_path(each),
+            names={"eventTypeName": each.name, "eventStoreType": each.kind.persister},
+            details={"state": states[each.name].told()} if each.name in states else {},
+        )
+        for each in with_one
+    ]
 
 
 def _versions(transaction: Transaction, name: str, project: str | None) -> list[EventType]:

@@ -1,14 +1,13 @@
-"""Event types in the database: rows, versions, and the view on the event store."""
+"""Event types in the database: rows and versions."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from grnry.database import sql
 from grnry.database.queries import Queries, load
 from grnry.database.transaction import Json, Transaction
 from grnry.event_types.model import Draft, EventType
-from grnry.event_types.names import view_of
-from grnry.projects.database_space import role_of
+from grnry.event_types.schema_documents import SchemaDocument
 
 
 def add(
@@ -16,9 +15,9 @@ def add(
     name: str,
     project: str,
     draft: Draft,
-    topic: str,
     author: Mapping[str, str],
 ) -> None:
+    """Write the intent of a new one, with its first version."""
     transaction.run(
         _queries().add,
         name=name,
@@ -29,24 +28,50 @@ def add(
         replication=draft.replication,
         partition_count=draft.partition_count,
         retention_ms=draft.retention_ms,
-        topic_name=topic,
+        topic_name=draft.kind.topic_of(name),
         author=Json(dict(author)),
     )
+    add_version(transaction, name, 1, draft, author)
+
+
+def add_version(
+    transaction: Transaction, name: str, version: int, draft: Draft, author: Mapping[str, str]
+) -> None:
     transaction.run(
         _queries().add_version,
         name=name,
+        version=version,
         consumer=draft.consumer,
         eventstore_ttl=draft.eventstore_ttl,
         correlation_id_expression=draft.correlation_id_expression,
         event_id_expression=draft.event_id_expression,
         timestamp_expression=draft.timestamp_expression,
         deletion_expression=draft.deletion_expression,
+        schema_document=draft.schema and draft.schema.text,
+        schema_subject=draft.schema and draft.schema.subject,
+        source=_json(draft.source),
+        physical_locations=_json(draft.physical_locations),
+        author=Json(dict(author)),
     )
 
 
-def lock(transaction: Transaction, name: str) -> None:
-    """Nobody else changes or deletes it until the transaction ends."""
-    transaction.run(_queries().lock, name=name)
+def lock(transaction: Transaction, name: str, project: str) -> bool:
+    """Nobody else changes or deletes it until the transaction ends; false where it is not there."""
+    return transaction.row(_queries().lock, name=name, project=project) is not None
+
+
+def change(
+    transaction: Transaction, name: str, version: int, draft: Draft, author: Mapping[str, str]
+) -> None:
+    """Keep what all versions share, and which is the latest."""
+    transaction.run(
+        _queries().change,
+        name=name,
+        version=version,
+        display_name=draft.display_name,
+        description=draft.description,
+        author=Json(dict(author)),
+    )
 
 
 def is_taken(transaction: Transaction, name: str) -> bool:
@@ -65,18 +90,49 @@ def deleting(transaction: Transaction, name: str) -> None:
     transaction.run(_queries().deleting, name=name)
 
 
-def give_up(transaction: Transaction, name: str) -> bool | None:
-    """Whether it owns its topic; none where it is ready, or gone."""
-    row = transaction.row(_queries().give_up, name=name)
-    return None if row is None else bool(row["owns_topic"])
+def hold(transaction: Transaction, name: str) -> bool:
+    """Hold it for as long as the transaction lasts; false where it is not there."""
+    return transaction.row(_queries().hold, name=name) is not None
+
+
+def give_up(transaction: Transaction, name: str) -> Mapping[str, Any] | None:
+    """Its type and whether it owns its topic; none where it is ready, gone, or worked on."""
+    return transaction.row(_queries().give_up, name=name)
 
 
 def remove(transaction: Transaction, name: str) -> None:
     transaction.run(_queries().remove, name=name)
 
 
-def unfinished(transaction: Transaction) -> Iterable[Mapping[str, Any]]:
-    return transaction.rows(_queries().unfinished)
+def unfinished(transaction: Transaction) -> list[str]:
+    """What is half made or half deleted, and nobody works on."""
+    return [row["name"] for row in transaction.rows(_queries().unfinished)]
+
+
+def belongs_elsewhere(transaction: Transaction, name: str, project: str) -> bool:
+    """Whether another project has left data under the name."""
+    return bool(transaction.value(_queries().belongs_elsewhere, name=name, project=project))
+
+
+def keep_former(transaction: Transaction, name: str) -> None:
+    """Remember whose its stored data is, and when that expires."""
+    transaction.run(_queries().keep_former, name=name)
+
+
+def forget_former(transaction: Transaction, name: str, kind: str) -> None:
+    transaction.run(_queries().forget_former, name=name, type=kind)
+
+
+def former_types(transaction: Transaction, name: str, project: str) -> list[str]:
+    """What deleted ones of that name were whose data the project may have still."""
+    rows = transaction.rows(_queries().former_types, name=name, project=project)
+    return [row["type"] for row in rows]
+
+
+def former_schemas(transaction: Transaction, name: str, kind: str) -> list[SchemaDocument]:
+    """The versions of the schema that a deleted one had whose table is left, in their order."""
+    found = transaction.value(_queries().former_schemas, name=name, type=kind)
+    return [SchemaDocument.parse(text) for text in found or ()]
 
 
 def versions(transaction: Transaction, name: str, project: str | None) -> list[EventType]:
@@ -118,31 +174,8 @@ def consumer_roles(transaction: Transaction, project: str) -> list[str]:
     return [row["consumer"] for row in rows]
 
 
-def make_view(transaction: Transaction, name: str, project: str) -> None:
-    names = {
-        "view": sql.Identifier(project, view_of(name)),
-        "name": sql.Literal(name),
-        "role": sql.Identifier(role_of(project)),
-    }
-    transaction.run(_queries().composed("make_view", **names))
-    transaction.run(_queries().composed("grant_view", **names))
-
-
-def is_view_name_taken(transaction: Transaction, name: str, project: str) -> bool:
-    """Whether the project has a table or view of its own by the name of the event type's view."""
-    found = transaction.value(_queries().relation_exists, project=project, view=view_of(name))
-    return bool(found)
-
-
-def built_on_view(transaction: Transaction, name: str, project: str) -> list[str]:
-    """What the project has built on the event type's view."""
-    found = transaction.rows(_queries().built_on_view, project=project, view=view_of(name))
-    return [row["name"] for row in found]
-
-
-def drop_view(transaction: Transaction, name: str, project: str) -> None:
-    view = sql.Identifier(project, view_of(name))
-    transaction.run(_queries().composed("drop_view", view=view))
+def _json(value: Sequence[Any] | None) -> Json | None:
+    return None if value is None else Json(list(value))
 
 
 def _queries() -> Queries:

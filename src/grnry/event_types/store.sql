@@ -9,10 +9,25 @@ values
 -- name: add_version
 insert into grnry.event_type_versions
   (name, version, consumer, eventstore_ttl, correlation_id_expression, event_id_expression,
-   timestamp_expression, deletion_expression)
+   timestamp_expression, deletion_expression, schema_document, schema_subject, source,
+   physical_locations, made_by)
 values
-  (%(name)s, 1, %(consumer)s, %(eventstore_ttl)s, %(correlation_id_expression)s,
-   %(event_id_expression)s, %(timestamp_expression)s, %(deletion_expression)s);
+  (%(name)s, %(version)s, %(consumer)s, %(eventstore_ttl)s, %(correlation_id_expression)s,
+   %(event_id_expression)s, %(timestamp_expression)s, %(deletion_expression)s,
+   %(schema_document)s, %(schema_subject)s, %(source)s, %(physical_locations)s,
+   %(author)s);
+
+-- name: lock
+select latest_version
+from grnry.event_types
+where name = %(name)s and project = %(project)s and phase = 'ready'
+for update;
+
+-- name: change
+update grnry.event_types
+set display_name = %(display_name)s, description = %(description)s,
+  latest_version = %(version)s, modified_at = now(), modified_by = %(author)s
+where name = %(name)s;
 
 -- name: owns_topic
 update grnry.event_types set owns_topic = %(owns)s where name = %(name)s;
@@ -23,26 +38,61 @@ update grnry.event_types set phase = 'ready' where name = %(name)s;
 -- name: deleting
 update grnry.event_types set phase = 'deleting' where name = %(name)s;
 
+-- name: hold
+-- For as long as the transaction lasts, others take it as being worked on.
+select from grnry.event_types where name = %(name)s for update;
+
 -- name: give_up
-update grnry.event_types set phase = 'deleting' where name = %(name)s and phase <> 'ready'
-returning owns_topic;
+-- None that somebody works on.
+select owns_topic, type
+from grnry.event_types
+where name = %(name)s and phase <> 'ready'
+for update skip locked;
 
 -- name: remove
 delete from grnry.event_types where name = %(name)s;
 
 -- name: unfinished
-select name, project, topic_name, owns_topic
+select name
 from grnry.event_types
-where phase <> 'ready';
+where phase <> 'ready'
+for update skip locked;
 
--- name: lock
-select from grnry.event_types where name = %(name)s for update;
+-- name: belongs_elsewhere
+-- Whether data is stored under the name, in any case, that another project wrote.
+select exists (
+  select from grnry.former_event_types
+  where lower(name) = lower(%(name)s) and project <> %(project)s
+);
+
+-- name: keep_former
+insert into grnry.former_event_types as former (name, type, project, eventstore_ttl, schemas)
+select name, type, project, (array_agg(eventstore_ttl order by version desc))[1],
+  coalesce(array_agg(schema_document order by version)
+    filter (where schema_document is not null), '{}')
+from grnry.event_types join grnry.event_type_versions using (name)
+where name = %(name)s
+group by name, type, project
+on conflict (name, type) do update
+set eventstore_ttl = excluded.eventstore_ttl, schemas = former.schemas || excluded.schemas,
+  deleted_at = now();
+
+-- name: forget_former
+delete from grnry.former_event_types where name = %(name)s and type = %(type)s;
+
+-- name: former_types
+select type from grnry.former_event_types where name = %(name)s and project = %(project)s;
+
+-- name: former_schemas
+select schemas from grnry.former_event_types where name = %(name)s and type = %(type)s;
 
 -- name: is_taken
 select exists (select from grnry.event_types where lower(name) = lower(%(name)s));
 
 -- name: versions
-select event_type.*, version.*
+select event_type.*, version.*,
+  case version when latest_version then modified_at else made_at end as modified_at,
+  case version when latest_version then modified_by else made_by end as modified_by
 from grnry.event_types as event_type
 join grnry.event_type_versions as version using (name)
 where name = %(name)s and phase = 'ready' and (%(project)s::text is null or project = %(project)s)
@@ -76,33 +126,3 @@ and display_name ilike %(pattern)s
 select distinct consumer
 from grnry.event_type_versions join grnry.event_types using (name)
 where project = %(project)s and consumer is not null;
-
--- name: make_view
-create view {view} with (security_barrier) as
-select correlation_id, event_id, created, message, event_type, event_type_version,
-  event_harvester, partition_id, partition_offset, ttl, expires
-from public.eventstore
-where event_type = {name};
-
--- name: grant_view
-grant select on {view} to {role};
-
--- name: relation_exists
-select exists (
-  select from pg_class join pg_namespace on pg_namespace.oid = relnamespace
-  where nspname = %(project)s and relname = %(view)s
-);
-
--- name: built_on_view
--- What others have built on a view: views and rules depend on it by their rewrite rule.
-select distinct pg_describe_object('pg_class'::regclass, dependent.ev_class, 0) as name
-from pg_depend
-join pg_rewrite as dependent on dependent.oid = pg_depend.objid
-join pg_class as view on view.oid = pg_depend.refobjid
-join pg_namespace on pg_namespace.oid = view.relnamespace
-where pg_depend.classid = 'pg_rewrite'::regclass and pg_depend.refclassid = 'pg_class'::regclass
-  and nspname = %(project)s and view.relname = %(view)s and dependent.ev_class <> view.oid
-order by name;
-
--- name: drop_view
-drop view if exists {view};

@@ -15,6 +15,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from grnry.errors import BadInput
+from grnry.event_types.kinds import DATA_IN
 from grnry.event_types.service import EventTypes
 from grnry.events.metadata import MetadataExtractor, Rejected
 from grnry.events.splitting import TooLarge, split, unpack
@@ -126,6 +128,11 @@ class Collector:
         known = self._known.get((project, name))
         if known is None or known.until < time.monotonic():
             found = await run_in_threadpool(self._event_types.version, project, name, None)
+            if found.draft.type != DATA_IN or found.topic is None:
+                raise BadInput.of(
+                    "event_type_name",
+                    f"must be of type '{DATA_IN}' but '{name}' is of type '{found.draft.type}'",
+                )
             extractor = MetadataExtractor.of(found)
             known = _Known(found.topic, extractor, time.monotonic() + KNOWN_SECONDS)
             if len(self._known) >= MOST_KNOWN:

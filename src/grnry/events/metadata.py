@@ -35,10 +35,10 @@ class MetadataExtractor:
         draft = event_type.draft
         deletion = draft.deletion_expression
         return cls(
-            compile_expression(draft.correlation_id_expression),
-            compile_expression(draft.event_id_expression),
-            compile_expression(draft.timestamp_expression),
-            compile_expression(deletion) if deletion.strip() else None,
+            compile_expression(draft.correlation_id_expression or ""),
+            compile_expression(draft.event_id_expression or ""),
+            compile_expression(draft.timestamp_expression or ""),
+            compile_expression(deletion) if deletion and deletion.strip() else None,
             (
                 ("grnry-event-type", event_type.name.encode()),
                 ("grnry-event-type-version", str(event_type.version).encode()),
@@ -56,35 +56,36 @@ class MetadataExtractor:
             raise Rejected(f"it is not JSON: {error}") from error
         except RecursionError:
             raise Rejected("it is nested too deeply") from None
-        correlation_id = _id("correlationIdExpression", self.correlation_id, parsed, headers)
-        event_id = _id("eventIdExpression", self.event_id, parsed, headers)
+        correlation_id = id_of("correlationIdExpression", self.correlation_id, parsed, headers)
+        event_id = id_of("eventIdExpression", self.event_id, parsed, headers)
         made = [
             ("grnry-correlation-id", _header(correlation_id)),
             ("grnry-event-id", _header(event_id)),
             *self.constant_headers,
-            ("grnry-event-timestamp", self._time(parsed, headers)),
+            ("grnry-event-timestamp", b"%d" % time_of(self.timestamp, parsed, headers)),
         ]
-        if self._is_deletion(parsed, headers):
+        if self.deletion and is_deletion(self.deletion, parsed, headers):
             made.append(("grnry-deletion-flag", b"true"))
         return Outgoing(correlation_id, payload, made)
 
-    def _is_deletion(self, payload: Any, headers: Mapping[str, str]) -> bool:
-        if self.deletion is None:
-            return False
-        value = _value("deletionExpression", self.deletion, payload, headers)
-        return value is True or (isinstance(value, str) and value.strip().lower() == "true")
 
-    def _time(self, payload: Any, headers: Mapping[str, str]) -> bytes:
-        value = _value("timestampExpression", self.timestamp, payload, headers)
-        try:
-            number = None if isinstance(value, bool) else int(value)
-        except (TypeError, ValueError, OverflowError):
-            number = None
-        if number is None or not -(2**63) <= number < 2**63:
-            raise Rejected(
-                f"timestampExpression gives {_short(value)}, which is not a number of milliseconds"
-            )
-        return b"%d" % number
+def is_deletion(expression: Expression, payload: Any, headers: Mapping[str, str]) -> bool:
+    value = _value("deletionExpression", expression, payload, headers)
+    return value is True or (isinstance(value, str) and value.strip().lower() == "true")
+
+
+def time_of(expression: Expression, payload: Any, headers: Mapping[str, str]) -> int:
+    """Milliseconds since 1970."""
+    value = _value("timestampExpression", expression, payload, headers)
+    try:
+        number = None if isinstance(value, bool) else int(value)
+    except (TypeError, ValueError, OverflowError):
+        number = None
+    if number is None or not -(2**63) <= number < 2**63:
+        raise Rejected(
+            f"timestampExpression gives {_short(value)}, which is not a number of milliseconds"
+        )
+    return number
 
 
 def _value(name: str, expression: Expression, payload: Any, headers: Mapping[str, str]) -> Any:
@@ -94,7 +95,7 @@ def _value(name: str, expression: Expression, payload: Any, headers: Mapping[str
         raise Rejected(f"{name}: {error}") from error
 
 
-def _id(name: str, expression: Expression, payload: Any, headers: Mapping[str, str]) -> bytes:
+def id_of(name: str, expression: Expression, payload: Any, headers: Mapping[str, str]) -> bytes:
     """An id: what the expression gives, as text."""
     value = _value(name, expression, payload, headers)
     if isinstance(value, bool) or not isinstance(value, str | int | float) or value == "":

@@ -168,9 +168,4 @@ def _persister(persister: Persister, url: str) -> dict[str, Any]:
 
 
 def _state(condition: Condition, url: str) -> dict[str, Any]:
-    answer: dict[str, Any] = {"status": condition.state.value}
-    if condition.message:
-        answer |= {"message": condition.message, "retrying": condition.retrying}
-    if condition.is_outdated:
-        answer["outdated"] = True
-    return answer | {"_links": {"self": {"href": url}}}
+    return condition.told() | {"_links": {"self": {"href": url}}}

@@ -1,8 +1,7 @@
-"""The persister's engine.
+"""The persisters' engine: one worker, whatever it writes.
 
 Reads: the topic of one event type.
-Writes: public.eventstore, with its offsets, under its leases; what cannot be stored, to the dead
-letters.
+Writes: a target, with its offsets, under its leases; what cannot be stored, to the dead letters.
 """
 
 import os
@@ -18,9 +17,11 @@ from grnry.errors import StartError
 from grnry.log.cluster import Cluster
 from grnry.log.consumer import Consumer, Listener, Membership
 from grnry.persisters.event_store import EventStore
+from grnry.persisters.live_segment.table import LiveTable
 from grnry.settings import Settings
 from grnry.sinks.engine import Engine, Pace
 from grnry.sinks.status import Report, Status
+from grnry.sinks.target import Target
 from grnry.sinks.writer import Writer
 
 
@@ -33,6 +34,8 @@ class Assignment(msgspec.Struct, frozen=True):
     deployment: str
     batch_size: int = 5000
     batch_timeout_ms: int = 200
+    table: tuple[str, str] | None = None
+    """Schema and name of a live segment's table; none where the event store is written."""
 
     VARIABLE = "GRNRY_PERSISTER"
 
@@ -49,6 +52,11 @@ class Assignment(msgspec.Struct, frozen=True):
                 "Start persisters with `grnry persister start`."
             ) from error
 
+    def target(self) -> Target:
+        if self.table is None:
+            return EventStore(self.event_type)
+        return LiveTable(self.event_type, *self.table)
+
 
 class PersisterWork:
     """One worker of a persister."""
@@ -59,7 +67,7 @@ class PersisterWork:
         self._cluster = Cluster.of(settings)
         self._member = f"{assignment.deployment}-{replica}"
         owner = f"{self._member}/{os.getpid()}/{secrets.token_hex(4)}"
-        target = EventStore(assignment.event_type)
+        target = assignment.target()
         url = settings.worker_database_url or settings.database_url
         writer = Writer(url, assignment.deployment, Leases(assignment.deployment, owner), target)
         pace = Pace(assignment.batch_size, assignment.batch_timeout_ms / 1000)

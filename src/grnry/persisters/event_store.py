@@ -44,6 +44,9 @@ class EventStore:
         if row is None or not row["can_write"]:
             raise StartError("The table public.eventstore is not there, or not ours to write.")
 
+    def refresh(self, connection: Connection, lines: Sequence[bytes]) -> bool:
+        return False
+
     def store(self, connection: Connection, lines: Sequence[bytes]) -> None:
         if lines:
             with connection.cursor().copy(self._copy) as copy:

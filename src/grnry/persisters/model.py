@@ -7,6 +7,9 @@ from typing import Any
 
 from grnry.persisters.engine import Assignment
 
+PG = "pg"
+LIVE_SEGMENT = "live-segment"
+
 APP_NAME = "grnry-eventstore-pg"
 
 DEFAULT_APP_CONFIG: Mapping[str, str] = {
@@ -48,9 +51,9 @@ class Persister:
         )
 
 
-def stream_name(event_type: str) -> str:
+def stream_name(event_type: str, kind: str = PG) -> str:
     """Its name among the deployments and the consumer groups."""
-    return f"grnry-p-pg-{event_type}"
+    return f"grnry-p-{kind}-{event_type}"
 
 
 def assignment(event_type: str, topic: str, app_config: Mapping[str, str]) -> Assignment:

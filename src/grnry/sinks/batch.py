@@ -47,6 +47,14 @@ class Batch:
         # The last record of each partition wins, so a dictionary of all is the newest of each.
         self.offsets |= {(r.topic(), r.partition()): r.offset() + 1 for r in records}
 
+    def remake(self, target: Target) -> None:
+        """Make all lines anew, and those that could not be made: the target sees them otherwise."""
+        records = [*self.records, *(letter.record for letter in self.dead)]
+        records.sort(key=_place)
+        for found in (self.records, self.lines, self.dead):
+            found.clear()
+        self.add(records, target)
+
     @property
     def size(self) -> int:
         return len(self.records) + len(self.dead)
@@ -80,3 +88,7 @@ class Batch:
 
 def _partition(record: Record) -> Partition:
     return (record.topic(), record.partition())
+
+
+def _place(record: Record) -> tuple[str, int, int]:
+    return (record.topic(), record.partition(), record.offset())

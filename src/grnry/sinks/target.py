@@ -30,6 +30,13 @@ class Target(Protocol):
         """Before the first write: raises StartError where the table is not what we write to."""
         ...
 
+    def refresh(self, connection: Connection, lines: Sequence[bytes]) -> bool:
+        """Within a batch's transaction, before it is stored: whether its lines are to be made anew.
+
+        What is stored may have changed since they were made.
+        """
+        ...
+
     def store(self, connection: Connection, lines: Sequence[bytes]) -> None:
         """Store lines the fastest way; an error of the database means that none is stored."""
         ...

@@ -86,6 +86,8 @@ class Writer:
         try:
             with connection.transaction():
                 self._leases.move(connection, self._held, batch.offsets)
+                if self._target.refresh(connection, batch.lines):
+                    batch.remake(self._target)
                 self._target.store(connection, batch.lines)
                 dead_letters.add(connection, self._deployment, batch.dead)
         except psycopg.Error as error:

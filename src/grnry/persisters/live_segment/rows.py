@@ -1,0 +1,200 @@
+"""Rows of a live segment: a record to its id and one tuple of binary COPY. Pure.
+
+A line is the schema's version, the id preceded by its length, and the tuple; a line without a tuple
+deletes the row.
+Values travel in the binary format of their columns. Times and uuids travel as texts, which the
+server casts: it knows their every form.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from struct import Struct
+from typing import Any
+
+import msgspec
+
+from grnry.schemas import Column, ColumnType, JsonSchema, RecordValidator, columns_of
+from grnry.sinks.target import Unstorable
+
+HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+TRAILER = b"\xff\xff"
+NULL = b"\xff\xff\xff\xff"
+CAST = frozenset((ColumnType.TIMESTAMPTZ, ColumnType.DATE, ColumnType.UUID))
+"""What travels as text."""
+
+LONGEST_KEY = 2000
+"""Bytes of an id: an index entry has to fit a third of a page."""
+
+Encode = Callable[[Any], bytes]
+
+_LENGTH = Struct(">i").pack
+_COUNT = Struct(">h").pack
+_BIGINT = Struct(">iq").pack
+_DOUBLE = Struct(">id").pack
+_START = Struct(">II")
+"""The schema's version, and the length of the id."""
+_TRUE, _FALSE = _LENGTH(1) + b"\1", _LENGTH(1) + b"\0"
+_SAMPLES: dict[ColumnType, Any] = {
+    ColumnType.BIGINT: 0,
+    ColumnType.DOUBLE: 0.0,
+    ColumnType.BOOLEAN: False,
+    ColumnType.TEXT: "",
+    ColumnType.TIMESTAMPTZ: "2000-01-01T00:00:00Z",
+    ColumnType.DATE: "2000-01-01",
+    ColumnType.UUID: "00000000-0000-0000-0000-000000000000",
+    ColumnType.JSONB: {},
+}
+
+
+class RowMaker:
+    """Makes lines of records under one version of a schema."""
+
+    def __init__(self, version: int, schema: JsonSchema) -> None:
+        self.version = version
+        self.columns = columns_of(schema)
+        key = self.columns[0]
+        self._key: Encode = _KEYS[key.type]
+        self._key_type = key.type
+        self._validator = RecordValidator(schema)
+        self._is_valid = self._validator.is_valid
+        self._begin = _COUNT(len(self.columns))
+        self._fields = [
+            (column.name, _ENCODERS[column.type], _absent(column)) for column in self.columns
+        ]
+        self._decode = msgspec.json.Decoder().decode
+
+    def line(self, key: bytes | None, value: bytes | None) -> bytes:
+        """What is stored for a record; raises Unstorable where nothing can be."""
+        if value is None:
+            return self._line(self._key_of(key), b"")
+        try:
+            record = self._decode(value)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise Unstorable(f"the record is not JSON: {error}") from error
+        except RecursionError:
+            raise Unstorable("the record is nested too deeply") from None
+        if not self._is_valid(record):
+            raise Unstorable(self._validator.problem(record) or "the record is not valid")
+        return self._line(self._key(record["id"]), self._tuple(record))
+
+    def _tuple(self, record: dict[str, Any]) -> bytes:
+        parts = [self._begin]
+        get = record.get
+        for name, encode, absent in self._fields:
+            value = get(name, record)
+            if value is record:
+                parts.append(absent)
+            elif value is None:
+                parts.append(NULL)
+            else:
+                try:
+                    parts.append(encode(value))
+                except (ValueError, OverflowError) as error:
+                    raise Unstorable(f"#/{name}: {error}") from error
+        return b"".join(parts)
+
+    def _key_of(self, key: bytes | None) -> bytes:
+        """The id in a record's key, as the deletion of a row has it."""
+        if not key:
+            raise Unstorable("a deletion has the id as its key, and this one has none")
+        try:
+            text = msgspec.json.decode(key, type=str) if key[:1] == b'"' else key.decode()
+            return self._key(int(text) if self._key_type is ColumnType.BIGINT else text)
+        except (ValueError, OverflowError, msgspec.DecodeError) as error:
+            raise Unstorable(f"the key {key[:60]!r} of a deletion is no id") from error
+
+    def sample(self) -> bytes:
+        """A line that fits the table."""
+        record = {column.name: _SAMPLES[column.type] for column in self.columns}
+        return self._line(self._key(record["id"]), self._tuple(record))
+
+    def id_of(self, key: bytes) -> int | str:
+        """The id as a value of SQL."""
+        return int.from_bytes(key, signed=True) if self._is_number else key.decode()
+
+    def _line(self, key: bytes, row: bytes) -> bytes:
+        return b"%b%b%b" % (_START.pack(self.version, len(key)), key, row)
+
+    @property
+    def _is_number(self) -> bool:
+        return self._key_type is ColumnType.BIGINT
+
+
+def newest(lines: Iterable[bytes]) -> tuple[list[bytes], list[bytes]]:
+    """The last line of each id counts: the tuples to store, and the ids to delete."""
+    last: dict[bytes, bytes] = {}
+    size = _START.size
+    for line in lines:
+        end = size + _START.unpack_from(line)[1]
+        last[line[size:end]] = line[end:]
+    stored = [row for row in last.values() if row]
+    deleted = [key for key, row in last.items() if not row]
+    return stored, deleted
+
+
+def copy_text(rows: Sequence[bytes]) -> bytes:
+    """All tuples as COPY takes them."""
+    return b"".join((HEADER, *rows, TRAILER))
+
+
+def version_of(line: bytes) -> int:
+    """The version of the schema that a line was made under."""
+    version: int = _START.unpack_from(line)[0]
+    return version
+
+
+def _absent(column: Column) -> bytes:
+    """What stands for a property that a record does not have."""
+    if column.default is None or column.default.value is None:
+        return NULL
+    return _ENCODERS[column.type](column.default.value)
+
+
+def _bigint(value: Any) -> bytes:
+    return _BIGINT(8, int(value))
+
+
+def _double(value: Any) -> bytes:
+    return _DOUBLE(8, value)
+
+
+def _boolean(value: Any) -> bytes:
+    return _TRUE if value else _FALSE
+
+
+def _text(value: Any) -> bytes:
+    if "\0" in value:
+        raise ValueError("has the character U+0000, which a text in PostgreSQL cannot hold")
+    encoded: bytes = value.encode()
+    return _LENGTH(len(encoded)) + encoded
+
+
+def _jsonb(value: Any) -> bytes:
+    encoded = msgspec.json.encode(value)
+    return b"%b\x01%b" % (_LENGTH(len(encoded) + 1), encoded)
+
+
+def _bigint_key(value: Any) -> bytes:
+    return int(value).to_bytes(8, signed=True)
+
+
+def _text_key(value: Any) -> bytes:
+    if "\0" in value:
+        raise Unstorable("#/id has the character U+0000, which a text in PostgreSQL cannot hold")
+    encoded: bytes = value.encode()
+    if len(encoded) > LONGEST_KEY:
+        raise Unstorable(f"#/id is longer than {LONGEST_KEY} bytes")
+    return encoded
+
+
+_KEYS: dict[ColumnType, Encode] = {
+    ColumnType.BIGINT: _bigint_key,
+    ColumnType.UUID: lambda value: _text_key(value.lower()),
+    **dict.fromkeys((ColumnType.TEXT, ColumnType.TIMESTAMPTZ, ColumnType.DATE), _text_key),
+}
+_ENCODERS: dict[ColumnType, Encode] = {
+    ColumnType.BIGINT: _bigint,
+    ColumnType.DOUBLE: _double,
+    ColumnType.BOOLEAN: _boolean,
+    ColumnType.JSONB: _jsonb,
+    **dict.fromkeys((ColumnType.TEXT, *CAST), _text),
+}

@@ -1,0 +1,123 @@
+"""A live segment's table as a sink's target: the newest record of each id, by COPY and upsert."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from grnry.database import sql
+from grnry.database.queries import Queries, load
+from grnry.errors import StartError
+from grnry.log.records import Record
+from grnry.persisters.live_segment.rows import CAST, RowMaker, copy_text, newest, version_of
+from grnry.schemas import Column, ColumnType, JsonSchema, live_segment_schema
+from grnry.sinks.target import Connection
+
+
+class LiveTable:
+    """Stores one live segment's records.
+
+    It follows the schema's versions by itself: before each batch it asks for the latest, and what
+    was made under an earlier one is made anew.
+    """
+
+    def __init__(self, event_type: str, schema: str, table: str) -> None:
+        self._event_type = event_type
+        self._name = (schema, table)
+        self._version = 0
+        self._rows: RowMaker
+        self._statements: _Statements
+
+    def line(self, record: Record) -> bytes:
+        return self._rows.line(record.key(), record.value())
+
+    def sample(self) -> bytes:
+        return self._rows.sample()
+
+    def check(self, connection: Connection) -> None:
+        self._load(connection)
+        table = ".".join(f'"{part}"' for part in self._name)
+        row = connection.execute(_queries().can_write, {"table": table}).fetchone()
+        if row is None or not row["can_write"]:
+            raise StartError(f"The table {table} is not there, or not ours to write.")
+
+    def refresh(self, connection: Connection, lines: Sequence[bytes]) -> bool:
+        """Whether the schema has another version than the one that lines were made under."""
+        values = {"event_type": self._event_type}
+        row = connection.execute(_queries().latest_version, values).fetchone()
+        if row is not None and row["version"] != self._version:
+            self._load(connection)
+        # The reader makes lines in the order of the versions, so the first is the oldest.
+        return bool(lines) and version_of(lines[0]) != self._version
+
+    def _load(self, connection: Connection) -> None:
+        values = {"event_type": self._event_type}
+        found = connection.execute(_queries().versions, values).fetchall()
+        if not found:
+            raise StartError(f"The event type {self._event_type} is not there any more.")
+        self.use(found[-1]["version"], live_segment_schema(found[-1]["schema_document"]))
+
+    def use(self, version: int, schema: JsonSchema) -> None:
+        """Make lines under this version from now on."""
+        self._version = version
+        self._rows = RowMaker(version, schema)
+        self._statements = _Statements(sql.Identifier(*self._name), version, self._rows.columns)
+
+    def store(self, connection: Connection, lines: Sequence[bytes]) -> None:
+        rows, deleted = newest(lines)
+        if deleted:
+            ids = [str(self._rows.id_of(key)) for key in deleted]
+            connection.execute(self._statements.delete, {"ids": ids})
+        if rows:
+            connection.execute(self._statements.make_waiting)
+            with connection.cursor().copy(self._statements.copy_waiting) as copy:
+                copy.write(copy_text(rows))
+            connection.execute(self._statements.upsert)
+
+    store_carefully = store
+
+
+class _Statements:
+    """The statements for one version's columns."""
+
+    def __init__(self, table: sql.Identifier, version: int, columns: Sequence[Column]) -> None:
+        queries = _queries()
+        names = sql.SQL(", ").join(sql.Identifier(column.name) for column in columns)
+        named: dict[str, Any] = {
+            "table": table,
+            "waiting": sql.Identifier(f"waiting_{version}"),
+            "names": names,
+            "values": sql.SQL(", ").join(map(_value, columns)),
+        }
+        others = [sql.Identifier(column.name) for column in columns if column.name != "id"]
+        self.make_waiting = queries.composed(
+            "make_waiting",
+            waiting=named["waiting"],
+            columns=sql.SQL(", ").join(map(_waiting_column, columns)),
+        )
+        self.copy_waiting = queries.composed(
+            "copy_waiting", waiting=named["waiting"], names=named["names"]
+        )
+        if others:
+            changes = sql.SQL(", ").join(
+                sql.SQL("{0} = excluded.{0}").format(each) for each in others
+            )
+            self.upsert = queries.composed("upsert", **named, changes=changes)
+        else:
+            del named["names"]
+            self.upsert = queries.composed("insert_ids", **named)
+        self.delete = queries.composed(
+            "delete", table=table, key_type=sql.SQL(columns[0].type.value)
+        )
+
+
+def _value(column: Column) -> sql.Composed:
+    cast = sql.SQL("::") + sql.SQL(column.type.value) if column.type in CAST else sql.SQL("")
+    return sql.Identifier(column.name) + cast
+
+
+def _waiting_column(column: Column) -> sql.Composed:
+    held = ColumnType.TEXT if column.type in CAST else column.type
+    return sql.Identifier(column.name) + sql.SQL(" ") + sql.SQL(held.value)
+
+
+def _queries() -> Queries:
+    return load("grnry.persisters.live_segment", "table.sql")

@@ -1,0 +1,146 @@
+"""Killed at any step, the making of an event type leaves nothing, and a deletion is finished."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from grnry.database.pool import Database
+from grnry.event_types.service import EventTypes
+from grnry.log.admin import Admin
+from tests.conftest import wait_for
+from tests.event_types.bodies import body
+from tests.event_types.calling import Caller
+from tests.event_types.test_kinds_made import SHARED, deployments, relations, topics
+
+MOST_STEPS = 100
+
+
+class Dying:
+    """The process whose children die."""
+
+    def __init__(self, environment: dict[str, str], *words: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.event_types.dying", *words],
+            env={**os.environ, **environment},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def dies_before(self, step: int) -> bool:
+        """Whether there is such a step, and it died there."""
+        process = self._process
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(f"{step}\n")
+        process.stdin.flush()
+        said = process.stdout.readline().strip()
+        assert said in ("died", "ended"), "its parent has ended"
+        return said == "died"
+
+    def close(self) -> None:
+        self._process.communicate(timeout=30)
+
+
+class Place:
+    """A running Granary's database and log."""
+
+    def __init__(self, caller: Caller) -> None:
+        with caller.granary.platform() as connection:
+            info = connection.info
+            url = f"postgresql://{info.user}:{info.password}@{info.host}:{info.port}/{info.dbname}"
+        kafka = caller.granary.said["kafka"]
+        self.environment = {"GRNRY_DATABASE_URL": url, "GRNRY_KAFKA_BOOTSTRAP": kafka}
+        self._caller = caller
+        self._database = Database(url, application="grnry-test").open()
+        self._service = EventTypes(self._database, Admin(kafka))
+
+    def heal(self) -> None:
+        """As the next start does, when the server has seen that the killed one is gone."""
+
+        def is_whole() -> bool:
+            self._service.heal()
+            with self._caller.granary.platform() as connection:
+                found = connection.execute(
+                    "select from grnry.event_types where phase <> 'ready'"
+                ).fetchall()
+                return not found
+
+        wait_for(is_whole, what="all is healed")
+
+    def things(self) -> tuple[set[str], set[str], set[str], set[tuple[Any, ...]]]:
+        """Everything that an event type has."""
+        with self._caller.granary.platform() as connection:
+            rows = connection.execute(
+                "select 'type', name from grnry.event_types"
+                " union all select 'version', name || version from grnry.event_type_versions"
+                " union all select 'persister', event_type from grnry.persisters"
+            ).fetchall()
+        kept = {tuple(row.values()) for row in rows}
+        caller = self._caller
+        return topics(caller) - SHARED, relations(caller), deployments(caller), kept
+
+    def close(self) -> None:
+        self._database.close()
+
+
+@pytest.fixture
+def place(caller: Caller) -> Iterator[Place]:
+    place = Place(caller)
+    yield place
+    place.close()
+
+
+def every_step(dying: Dying, check: Callable[[int], None]) -> int:
+    """How many steps it died before."""
+    for step in range(1, MOST_STEPS):
+        died = dying.dies_before(step)
+        check(step)
+        if not died:
+            return step - 1
+    raise AssertionError("it never ends")
+
+
+@pytest.mark.parametrize("kind", ["data_in", "live_segment", "ttl"])
+def test_one_that_is_made(caller: Caller, place: Place, kind: str) -> None:
+    before = place.things()
+    name = f"dies-{kind.replace('_', '-')}"
+    dying = Dying(place.environment, "create", kind, name)
+
+    def check(step: int) -> None:
+        place.heal()
+        if place.things() != before:  # whole, and nothing but whole
+            assert caller.get(f"/event-types/{name}")["eventTypes"], f"step {step}"
+            caller.delete(f"/event-types/{name}?purge=true")
+            assert place.things() == before, f"step {step}"
+
+    steps = every_step(dying, check)
+    dying.close()
+    assert steps > 5
+
+
+@pytest.mark.parametrize("kind", ["data_in", "live_segment", "ttl"])
+def test_one_that_is_deleted(caller: Caller, place: Place, kind: str) -> None:
+    before = place.things()
+    name = f"goes-{kind.replace('_', '-')}"
+    dying = Dying(place.environment, "delete", kind, name)
+    caller.post(f"/event-types/{name}", body(kind, name))
+    whole = place.things()
+    remains = {f"grnry_live_sgmt_{name}"} if kind == "live_segment" else set[str]()
+
+    def check(step: int) -> None:
+        place.heal()
+        found = place.things()
+        if found != whole:
+            assert (found[0], found[1] - remains, *found[2:]) == before, f"step {step}"
+            caller.post(f"/event-types/{name}", body(kind, name))
+
+    steps = every_step(dying, check)
+    dying.close()
+    assert steps > 5
+    caller.delete(f"/event-types/{name}?purge=true")
+    assert place.things() == before
