@@ -216,10 +216,14 @@ def fill_and_show(
     platform: "psycopg.Connection[Any]", server: Server, caller: Caller, rows: int, seconds: float
 ) -> None:
     platform.execute(lists.FILL_EVENT_TYPES, [rows])
+    platform.execute(lists.FILL_PERSISTERS)
+    platform.execute(lists.FILL_DEPLOYMENTS)
     platform.execute("vacuum analyze grnry.event_types, grnry.event_type_versions")
+    platform.execute("vacuum analyze grnry.persisters, grnry.deployments")
     what = f"lists of {rows} event types"
     show_lists(server, caller, what, lists.event_type_lists(rows), seconds)
-    platform.execute("delete from grnry.event_types where name like 'filled-%'")
+    for statement in lists.EMPTY:
+        platform.execute(statement)
     platform.execute(lists.FILL_USERS, [rows])
     platform.execute(lists.FILL_MEMBERS)
     platform.execute("vacuum analyze grnry.users, grnry.user_roles")

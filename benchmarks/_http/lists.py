@@ -15,6 +15,18 @@ insert into grnry.event_type_versions (name, version, eventstore_ttl, correlatio
   event_id_expression, timestamp_expression)
 select name, 1, 'P100Y', 'payload.a', 'payload.b', '#nowMillis()' from made
 """
+FILL_PERSISTERS = """
+insert into grnry.persisters (event_type, kind, app_config, deployer_config)
+select name, 'pg', '{}', '{}' from grnry.event_types where name like 'filled-%'
+"""
+FILL_DEPLOYMENTS = """
+insert into grnry.deployments (name, command)
+select 'grnry-p-pg-' || name, '{persister}' from grnry.event_types where name like 'filled-%'
+"""
+EMPTY = (
+    "delete from grnry.deployments where name like 'grnry-p-pg-filled-%'",
+    "delete from grnry.event_types where name like 'filled-%'",
+)
 
 
 FILL_USERS = """
@@ -31,10 +43,14 @@ where username like 'filled-%'
 """
 
 
+EVERYTHING = "inputs,outputs,persisters,totalCount"
+
+
 def event_type_lists(rows: int) -> list[tuple[str, str]]:
     queries = (
         ("first page", ""),
         ("second page of 250", "pagesize=250&offset=250"),
+        ("250 with all that can be told", f"pagesize=250&expand={EVERYTHING}"),
         ("deepest page", f"offset={deepest(rows)}"),
         ("count", "expand=totalCount"),
         ("search that finds much", "search=filled"),

@@ -60,7 +60,7 @@ def test_a_live_segment_with_its_schema(granary: Granary, tmp_path: Path) -> Non
         "event-type", "update", "people", "--schema", str(schema)
     )
     (header, first, second) = granary.do("event-type", "versions", "people").splitlines()
-    assert header.split() == ["VERSION", "MODIFIEDAT", "BY", "CHANGED"]
+    assert header.split() == ["VERSION", "MODIFIED_AT", "BY", "CHANGED"]
     assert (first.split()[0], second.split()[0], second.split()[-1]) == ("1", "2", "schema")
     refused = granary.grnry("event-type", "delete", "people", "--purge")
     assert refused.returncode == 1

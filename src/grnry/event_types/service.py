@@ -7,6 +7,7 @@ from typing import Any
 
 from grnry.database.pool import Database
 from grnry.database.transaction import NameTaken, StillNeeded, Transaction, UniqueViolation
+from grnry.deployments.service import Condition
 from grnry.errors import NotFound
 from grnry.event_types import names, relations, store
 from grnry.event_types.building import Builder, tell_to_stop
@@ -85,12 +86,12 @@ class EventTypes:
 
     def version(self, project: str | None, name: str, version: int | None) -> EventType:
         """One version; the latest where none is named."""
-        found = self.versions(project, name)
-        for event_type in found:
-            if event_type.version == version:
-                return event_type
-        if version is None:
-            return found[-1]
+        with self._database.transaction() as transaction:
+            found = store.version(transaction, name, project, version)
+            if found is not None:
+                return found
+            if version is None or not store.versions(transaction, name, project):
+                raise NotFound(f"Event Type '{name}' not found.")
         raise NotFound(f"Event Type '{name}' with version '{version}' not found.")
 
     def lacks_replicas(self, event_type: EventType) -> bool:
@@ -103,9 +104,14 @@ class EventTypes:
         self, event_types: Sequence[EventType], *, in_detail: bool = False
     ) -> list[Reference]:
         """Who writes and reads them; in detail, with the states of their persisters."""
+        if not (in_detail or self._neighbours):
+            return _persisters(event_types, {})
         with self._database.transaction() as transaction:
-            found = _persisters(transaction, event_types, in_detail=in_detail)
-            return found + self._of_neighbours(transaction, [each.name for each in event_types])
+            kinds = {each.name: each.kind.persister for each in event_types if each.kind.persister}
+            states = persisters.conditions(transaction, kinds) if in_detail else {}
+            return _persisters(event_types, states) + self._of_neighbours(
+                transaction, [each.name for each in event_types]
+            )
 
     def _of_neighbours(self, transaction: Transaction, names: Sequence[str]) -> list[Reference]:
         return [
@@ -300,12 +306,9 @@ def _expect_that_nobody_reads(transaction: Transaction, kind: str, name: str, pr
 
 
 def _persisters(
-    transaction: Transaction, event_types: Sequence[EventType], *, in_detail: bool
+    event_types: Sequence[EventType], states: Mapping[str, Condition]
 ) -> list[Reference]:
     """Each has the one that was made with it, if its kind has any."""
-    with_one = [each for each in event_types if each.kind.persister]
-    kinds = {each.name: each.kind.persister for each in with_one}
-    states = persisters.conditions(transaction, kinds) if in_detail else {}
     return [
         Reference(
             each.name,
@@ -315,7 +318,8 @@ def _persisters(
             names={"eventTypeName": each.name, "eventStoreType": each.kind.persister},
             details={"state": states[each.name].told()} if each.name in states else {},
         )
-        for each in with_one
+        for each in event_types
+        if each.kind.persister
     ]
 
 

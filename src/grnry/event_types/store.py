@@ -140,6 +140,14 @@ def versions(transaction: Transaction, name: str, project: str | None) -> list[E
     return [EventType.from_row(row) for row in rows]
 
 
+def version(
+    transaction: Transaction, name: str, project: str | None, version: int | None
+) -> EventType | None:
+    """One version; the latest where none is named."""
+    row = transaction.row(_queries().version, name=name, project=project, version=version)
+    return None if row is None else EventType.from_row(row)
+
+
 def page(
     transaction: Transaction, project: str | None, search: str, limit: int, offset: int
 ) -> list[EventType]:

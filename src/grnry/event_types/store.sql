@@ -98,6 +98,15 @@ join grnry.event_type_versions as version using (name)
 where name = %(name)s and phase = 'ready' and (%(project)s::text is null or project = %(project)s)
 order by version.version;
 
+-- name: version
+select event_type.*, version.*,
+  case version when latest_version then modified_at else made_at end as modified_at,
+  case version when latest_version then modified_by else made_by end as modified_by
+from grnry.event_types as event_type
+join grnry.event_type_versions as version using (name)
+where name = %(name)s and phase = 'ready' and (%(project)s::text is null or project = %(project)s)
+  and version.version = coalesce(%(version)s, latest_version);
+
 -- name: page
 -- What is left out before the page is counted in an index alone.
 with page as (
