@@ -1,4 +1,4 @@
-"""`grnry broker check` and `dump`, run as their users do, on the files of a log that was stopped."""
+"""`grnry broker check` and `dump`, run as their users do, on the files of a stopped log."""
 
 import json
 import subprocess
