@@ -17,7 +17,7 @@ from pathlib import Path
 
 from confluent_kafka.admin import AdminClient
 
-from benchmarks._log import clients
+from benchmarks._log import clients, raw
 from benchmarks._log.brokers import Broker, Embedded, Kafka, fetch_kafka
 
 Measure = Callable[[Broker, int], float]  # of a broker, in a round
@@ -84,33 +84,60 @@ def running(brokers: list[Broker]) -> Iterator[list[Broker]]:
         yield brokers
 
 
+class Cpu:
+    """What brokers took of a core for a million messages, which a busy machine does not hide."""
+
+    def __init__(self, brokers: list[Broker], count: int) -> None:
+        self._used: dict[Broker, list[float]] = {broker: [] for broker in brokers}
+        self._count = count
+
+    def of(self, broker: Broker, measure: Callable[[], float]) -> float:
+        before = broker.cpu_seconds()
+        found = measure()
+        self._used[broker].append((broker.cpu_seconds() - before) / self._count * 1e6)
+        return found
+
+    def print(self, run: Run, what: str) -> None:
+        found = [statistics.median(times) for times in self._used.values()]
+        run.table.row(f"  its CPU, {what}", "s/M", found, "", reached=True)
+
+
 def rate(run: Run, brokers: list[Broker]) -> None:
     count = run.given.messages
+    unread: dict[Broker, list[float]] = {broker: [] for broker in brokers}
     for partitions in (1, 8):
+        writing, reading = Cpu(brokers, count), Cpu(brokers, count)
 
         def produced(broker: Broker, turn: int, partitions: int = partitions) -> float:
             broker.create_topics([f"rate-{partitions}-{turn}"], partitions)
-            return clients.produce(broker, f"rate-{partitions}-{turn}", count)
+            topic = f"rate-{partitions}-{turn}"
+            return writing.of(broker, lambda: clients.produce(broker, topic, count))  # noqa: B023
 
         def consumed(broker: Broker, turn: int, partitions: int = partitions) -> float:
             topic = f"rate-{partitions}-{turn}"
-            found = clients.consume(broker, topic, count, partitions)
+            reader = clients.consume
+            found = reading.of(broker, lambda: reader(broker, topic, count, partitions))  # noqa: B023
+            if partitions == 1:
+                unread[broker].append(raw.fetch(broker, topic, count))
             broker.delete_topic(topic)
             return found
 
         found = run.medians(brokers, produced)
         run.table.compared(f"produce, {partitions} partitions", "1/s", found, 1.2)
+        writing.print(run, "produce")
         found = run.medians(brokers, consumed)
         run.table.compared(f"consume, {partitions} partitions", "1/s", found, 1.2)
+        reading.print(run, "consume")
+    bytes_only = [statistics.median(rates) for rates in unread.values()]
+    run.table.row("fetch, and unpack nothing", "1/s", bytes_only, "", reached=True)
 
 
 def one(run: Run, brokers: list[Broker]) -> None:
-    for broker in brokers:
-        broker.create_topics(["one"], 1)
     high: dict[Broker, list[float]] = {broker: [] for broker in brokers}
 
-    def middle(broker: Broker, _turn: int) -> float:
-        p50, p99 = clients.one_by_one(broker, "one", 1000)
+    def middle(broker: Broker, turn: int) -> float:
+        broker.create_topics([f"one-{turn}"], 1)
+        p50, p99 = clients.one_by_one(broker, f"one-{turn}", 1000)
         high[broker].append(p99)
         return p50
 

@@ -23,6 +23,7 @@ SIZE = 200
 def make_producer(broker: Broker, **settings: Any) -> Producer:
     given = {key.replace("_", "."): value for key, value in settings.items()}
     base = {"bootstrap.servers": broker.address, "enable.idempotence": True, "linger.ms": 10}
+    base["log_level"] = 3
     producer = Producer({**base, "queue.buffering.max.messages": 1_000_000, **given})
     producer.list_topics(timeout=10)
     return producer
@@ -82,12 +83,14 @@ def one_by_one(broker: Broker, topic: str, count: int) -> tuple[float, float]:
     producer = Producer({"bootstrap.servers": broker.address, "linger.ms": 0, "acks": "all"})
     consumer = reader(broker, topic, 1)
     times = []
-    for _ in range(count + 50):
+    for number in range(count + 50):
+        value = b"%0*d" % (SIZE, number)
         started = time.perf_counter()
-        producer.produce(topic, b"x" * SIZE, partition=0)
+        producer.produce(topic, value, partition=0)
         producer.poll(0)
-        while not consumer.consume(1, 5):
+        while not (found := consumer.consume(1, 5)):
             pass
+        assert found[0].value() == value
         times.append((time.perf_counter() - started) * 1000)
         producer.poll(0)
     producer.flush(10)
@@ -97,7 +100,10 @@ def one_by_one(broker: Broker, topic: str, count: int) -> tuple[float, float]:
 
 
 def cpu_in_and_out(broker: Broker, topic: str, partitions: int, seconds: float) -> float:
-    """Percent of a core that the broker takes at 100,000 messages a second in and out."""
+    """Percent of a core that the broker takes for 100,000 messages a second in and out.
+
+    By the messages, not by the time: on a busy machine the clients may not come to that rate.
+    """
     rate = 100_000
     total = int(rate * seconds)
     producer = make_producer(broker)
@@ -123,8 +129,9 @@ def cpu_in_and_out(broker: Broker, topic: str, partitions: int, seconds: float) 
     elapsed = time.perf_counter() - started
     used = broker.cpu_seconds() - cpu
     consumer.close()
-    assert elapsed < seconds * 1.3, f"the clients are too slow here: {total} took {elapsed:.1f} s"
-    return used / elapsed * 100
+    if elapsed > seconds * 1.1:
+        print(f"(the clients came to {total / elapsed:,.0f} messages a second, not to {rate:,})")
+    return used / total * rate * 100
 
 
 class _Silent:

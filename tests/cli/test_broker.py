@@ -1,4 +1,4 @@
-"""`grnry broker check` and `dump` as their users run them, on the files of a stopped log."""
+"""`grnry broker check` and `dump`, run as their users do, on the files of a stopped log."""
 
 import json
 import subprocess

@@ -18,7 +18,7 @@ from tests.log.broker.running import RunningBroker
 SEED = int(os.environ.get("GRNRY_FAULT_SEED") or random.SystemRandom().randrange(1 << 32))
 SECONDS = float(os.environ.get("GRNRY_FAULT_SECONDS") or 6)
 _QUEUE = 2000
-KILLS = int(os.environ.get("GRNRY_FAULT_KILLS") or 5)
+KILLS = int(os.environ.get("GRNRY_FAULT_KILLS") or 20)
 
 
 class Load:

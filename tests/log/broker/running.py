@@ -27,6 +27,15 @@ from grnry.log.broker import *
 logging.basicConfig(level=logging.INFO)
 given = json.loads(sys.argv[1])
 given["data"] = Path(given["data"])
+failing = given.pop("sync_fails_beside", None)
+if failing:  # a disk that fails as soon as this file is there
+    import errno, os
+    fdatasync = os.fdatasync
+    def sync(fd):
+        if Path(failing).exists():
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        fdatasync(fd)
+    os.fdatasync = sync
 given["log"] = LogDefaults(**given.get("log", {}))
 given["limits"] = Limits(**given.get("limits", {}))
 given["security"] = Security(
@@ -133,6 +142,12 @@ class RunningBroker:
         process.wait(20)
         assert process.returncode == 0, self.logged()
         return self.logged()
+
+    def wait_for_its_end(self) -> tuple[int, str]:
+        """It ends by itself: its exit code, and what it has logged."""
+        assert self._process is not None
+        process, self._process = self._process, None
+        return process.wait(60), self.logged()
 
     def kill(self) -> None:
         if self._process is not None:

@@ -28,7 +28,7 @@ def test_every_compression_comes_back(broker: RunningBroker, compression: str) -
 
 
 def test_key_headers_and_time_are_kept(broker: RunningBroker) -> None:
-    broker.create_topic("t")
+    broker.create_topic("t", retention_ms="-1")
     producer = broker.producer()
     producer.produce("t", b"v", key=b"k", headers={"a": b"1", "b": None}, timestamp=1234567)
     assert producer.flush(10) == 0
@@ -172,7 +172,7 @@ def _generation(broker: RunningBroker) -> list[str]:
 
 
 def test_offsets_by_time(broker: RunningBroker) -> None:
-    broker.create_topic("t")
+    broker.create_topic("t", retention_ms="-1")
     producer = broker.producer(enable_idempotence=False, compression_type="none")
     for number in range(100):
         producer.produce("t", str(number), timestamp=10_000 + number * 10)

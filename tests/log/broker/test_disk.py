@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from confluent_kafka import KafkaError
 
 from grnry.log.broker import check
 from tests.log.broker.ledger import SPOTLESS, Deliveries, Load, Reader, judge
@@ -85,6 +86,38 @@ def test_a_disk_that_fills_up_and_is_freed(disk: Path, is_killed: bool) -> None:
         assert "Traceback" not in logged
         assert is_killed or "No space left on device" in logged
     assert check(disk / "log").is_sound
+
+
+@pytest.mark.parametrize(
+    ("fsync", "is_full"), [("always", False), ("always", True), ("interval", True)]
+)
+def test_a_disk_that_fails_to_sync_ends_the_broker(
+    tmp_path: Path, fsync: str, is_full: bool
+) -> None:
+    """Also when a full file is closed: what is told to be safe afterwards would be a guess."""
+    failing = tmp_path / "failing"
+    settings = {"fsync": fsync, "log": {"segment_bytes": 1 << 14}, "fsync_interval": 3600}
+    with RunningBroker(tmp_path / "log", sync_fails_beside=str(failing), **settings) as broker:
+        broker.create_topic("t")
+        broker.produce("t", ["a" * 10_000])
+        producer = broker.producer(message_timeout_ms=2000)
+        producer.list_topics(timeout=20)
+        failing.touch()
+        errors: list[KafkaError | None] = []
+        value = "b" * (10_000 if is_full else 10)
+        producer.produce("t", value, on_delivery=lambda error, _: errors.append(error))
+        code, said = broker.wait_for_its_end()
+        producer.flush(20)
+        assert code == 1
+        assert "stopped, as the disk failed to sync: [Errno 5] Input/output error" in said
+        assert "Traceback" not in said
+        assert errors[0] is not None
+        failing.unlink()
+        broker.start()
+        assert "recovered 1 partitions" in broker.logged()
+        broker.produce("t", ["c"])
+        found = [(one.value() or b"")[:1] for one in broker.read_all("t", 2)]
+        assert found in ([b"a", b"c"], [b"a", b"b", b"c"])  # of "b" nothing was told
 
 
 def test_a_read_only_folder_is_refused_and_left_as_it_is(disk: Path) -> None:

@@ -30,12 +30,12 @@ def test_kills_under_load(tmp_path: Path, fsync: str, seed: int) -> None:
         try:
             for kill in range(KILLS):
                 _wait_for_progress(loads, told)
-                wait_until(_after(chance.random() * 0.5))
+                wait_until(_after(chance.random() * 0.3))
+                broker.kill()
+                broker.start()
                 if kill % 5 == 1:
                     assert "all is on the disk" in broker.stop()
-                else:
-                    broker.kill()
-                broker.start()
+                    broker.start()
             _wait_for_progress(loads, told)
         finally:
             for load in loads:
@@ -84,7 +84,7 @@ def test_topics_are_there_whole_or_not_at_all(tmp_path: Path, seed: int) -> None
     chance = random.Random(seed)
     there: set[str] = set()
     with RunningBroker(tmp_path) as broker:
-        for kill in range(KILLS):
+        for kill in range(1 + KILLS // 4):
             pending: dict[str, Future[None]] = {}
             for number in range(30):
                 name = f"topic-{kill}-{number}"

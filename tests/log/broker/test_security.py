@@ -60,11 +60,16 @@ def error_of(broker: RunningBroker, **settings: Any) -> int | None:
     errors: list[KafkaError] = []
     given: dict[str, Any] = {"error_cb": errors.append, "reconnect.backoff.max.ms": 100, **settings}
     client = AdminClient({"bootstrap.servers": broker.address, "log_level": 0, **given})
-    with contextlib.suppress(KafkaException):
-        client.list_topics(timeout=3)
-        return None
-    wait_until(lambda: client.poll(0.1) or errors)
-    return int(errors[0].code())
+
+    def is_answered() -> bool:
+        with contextlib.suppress(KafkaException):
+            client.list_topics(timeout=0.3)
+            return True
+        client.poll(0)
+        return bool(errors)
+
+    wait_until(is_answered)
+    return int(errors[0].code()) if errors else None
 
 
 def test_who_knows_the_password_writes_and_reads_encrypted(

@@ -94,7 +94,7 @@ def test_a_topic_grows_and_keeps_what_is_in_it(
 
 
 def test_offsets_are_found_by_time(admin: Admin, topic: Callable[..., str], send: Send) -> None:
-    made = topic(2, message_timestamp_type="CreateTime")
+    made = topic(2, message_timestamp_type="CreateTime", retention_ms="-1")
     times = [1_700_000_000_000 + 1000 * number for number in range(5)]
     for time in times:
         send([Outgoing(b"k", b"v", timestamp_ms=time, partition=0)])

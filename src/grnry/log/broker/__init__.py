@@ -8,6 +8,7 @@ imported at its first use, as the process that only starts a broker needs none o
       BrokerStartError        the broker can't start
         DamagedLogError       a file holds something else than what was written
       InspectionError         the files can't be looked at
+      SyncFailedError         the disk failed while the broker ran, which ends it
 """
 
 from collections.abc import Iterator

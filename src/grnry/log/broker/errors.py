@@ -15,3 +15,11 @@ class DamagedLogError(BrokerStartError):
 
 class InspectionError(BrokerError):
     """The files can't be looked at: a broker runs on them, or they are not there."""
+
+
+class SyncFailedError(BrokerError):
+    """The disk did not take what was written; only a start, which reads it, tells what it has."""
+
+    def __init__(self, cause: OSError) -> None:
+        super().__init__(str(cause))
+        self.cause = cause

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from grnry.log.broker.errors import SyncFailedError
 from grnry.log.broker.protocol import apis, codec
 from grnry.log.broker.protocol.apis import API_VERSIONS, APIS
 from grnry.log.broker.protocol.errors import MalformedRequestError, RequestError
@@ -167,6 +168,8 @@ class Broker:
             self._settle(connection, slot, answer, to_frame)
         except MalformedRequestError:
             raise
+        except SyncFailedError as error:
+            self.durability.fail(error.cause)
         except Exception as error:
             # Looked for only here: to look at each request would cost all of them.
             if request.body is not None and codec.has_forbidden_null(request.body):
@@ -233,6 +236,9 @@ class Broker:
         try:
             partition = topic.log(number, now)
             deleted = partition.expire(topic.config, now)
+        except SyncFailedError as error:
+            self.durability.fail(error.cause)
+            return
         except (RequestError, OSError) as error:
             log.warning("retention of %s/%d failed: %s", topic.name, number, error)
             return

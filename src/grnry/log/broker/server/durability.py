@@ -27,6 +27,10 @@ class Durability:
     def sync_seconds(self) -> float:
         return self._commit.seconds
 
+    def fail(self, error: OSError) -> None:
+        """A sync failed that was not waited for here."""
+        self._commit.fail(error)
+
     def partition(self, log: PartitionLog) -> "asyncio.Future[None] | None":
         """What to wait for before an append may be acknowledged; None is nothing."""
         for checkpoint in self._checkpoints.due(log):

@@ -114,11 +114,14 @@ async def _serve(
     idling.cancel()
     server.close()
     metrics.stop()
+    if not failures:
+        try:
+            await _close(broker, store)
+        except OSError as error:
+            failures.append(error)
     if failures:
         log.error("stopped, as the disk failed to sync: %s; start again to recover", failures[0])
-        return 1
-    await _close(broker, store)
-    return 0
+    return 1 if failures else 0
 
 
 async def _metrics_server(settings: BrokerSettings, broker: Broker, store: Store) -> MetricsServer:

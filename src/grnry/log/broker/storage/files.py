@@ -5,6 +5,8 @@ import os
 from collections import OrderedDict
 from pathlib import Path
 
+from grnry.log.broker.errors import SyncFailedError
+
 
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable: a file's own fsync does not."""
@@ -52,6 +54,13 @@ class OpenFile:
 
     def sync(self) -> None:
         os.fdatasync(self.fd)
+
+    def sync_or_fail(self) -> None:
+        """Where a failure is not the request's alone: the kernel may have dropped what it had."""
+        try:
+            self.sync()
+        except OSError as error:
+            raise SyncFailedError(error) from error
 
 
 class FolderNames:

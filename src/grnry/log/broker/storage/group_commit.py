@@ -40,6 +40,7 @@ class GroupCommit:
         self._pending: dict[Syncable, None] = {}
         self._next: asyncio.Future[None] = self._loop.create_future()
         self._is_running = False
+        self._has_failed = False
         self._work: SimpleQueue[tuple[list[tuple[Syncable, SyncMark]], asyncio.Future[None]] | None]
         self._work = SimpleQueue()
         self.seconds = 0.0
@@ -69,13 +70,20 @@ class GroupCommit:
                     for file in mark.files:
                         file.sync()
             except OSError as error:
-                self._loop.call_soon_threadsafe(self._on_failure, error)
+                self._loop.call_soon_threadsafe(self.fail, error)
                 return
             self.seconds += time.perf_counter() - started
             self.count += 1
             self._loop.call_soon_threadsafe(self._end, marks, done)
 
+    def fail(self, error: OSError) -> None:
+        """Nothing counts as safe any more, also what a sync under way says is."""
+        self._has_failed = True
+        self._on_failure(error)
+
     def _end(self, marks: list[tuple[Syncable, Any]], done: asyncio.Future[None]) -> None:
+        if self._has_failed:
+            return
         for one, mark in marks:
             one.end_sync(mark)
         if not done.cancelled():

@@ -134,7 +134,7 @@ class PartitionLog:
     def roll(self, now: int) -> None:
         """Begin a new file; what is known of the log so far is saved beside it."""
         full = self.segments[-1]
-        full.file.sync()
+        full.file.sync_or_fail()
         full.save_index()
         self.producers.expire(now - _PRODUCER_MEMORY_MS)
         state.save(self.folder, self._state(self.end_offset, 0))
