@@ -1,8 +1,9 @@
 """Settings: one frozen value, read once from the environment (`GRNRY_…`)."""
 
 import os
+import re
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -10,6 +11,7 @@ from msgspec import Meta
 from grnry.errors import StartError
 
 PREFIX = "GRNRY_"
+_KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,13 +139,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         try:
             return msgspec.convert(given, cls, strict=False)
         except msgspec.ValidationError as error:
-            raise StartError(f"A setting of the environment is wrong: {_explain(error)}") from error
+            raise StartError(_explain(error, given)) from error
 
 
-def _explain(error: msgspec.ValidationError) -> str:
+def _explain(error: msgspec.ValidationError, given: Mapping[str, str]) -> str:
     what, _, where = str(error).partition(" - at `$.")
+    name = where.rstrip("`")
+    if name not in given:
+        return f"A setting of the environment is wrong: {what}."
+    wanted = _wanted(name, what)
     return (
-        f"{PREFIX}{where.rstrip('`').upper()}: {what[0].lower()}{what[1:]}."
-        if where
-        else f"{what}."
+        f"The setting {PREFIX}{name.upper()} is '{given[name]}', but must be {wanted}."
+        " Correct or unset it."
     )
+
+
+def _wanted(name: str, what: str) -> str:
+    kind = get_type_hints(Settings)[name]
+    if get_origin(kind) is Literal:
+        return f"one of {', '.join(get_args(kind))}"
+    bound = re.search(r"[<>]=? [\d.]+", what)
+    return _KINDS[kind] + (f" {bound[0]}" if bound else "")

@@ -181,11 +181,13 @@ def test_what_only_a_dba_may_do_is_said_with_the_statement(server: Server, name:
     url = make_conninfo(server.url(name), user="theirs", password=PASSWORD)
     outside.run("alter role {} nocreaterole", "grnry")
     try:
-        with pytest.raises(StartError) as caught:
-            ensure(server, name, url)
-        assert caught.value.message.startswith("The role 'theirs' ")
-        assert caught.value.message.endswith('Let a DBA run: grant "grnry_worker" to "theirs";')
-        outside.run("grant grnry_worker to {}", "theirs")
+        if outside.version < 16:  # from then on, who administers a role may grant it
+            with pytest.raises(StartError) as caught:
+                ensure(server, name, url)
+            said = caught.value.message
+            assert said.startswith("The role 'theirs' ")
+            assert said.endswith('Let a DBA run: grant "grnry_worker" to "theirs";')
+            outside.run("grant grnry_worker to {}", "theirs")
         with pytest.raises(StartError, match=r"has another password.*alter role .theirs. login"):
             ensure(server, name, url)
     finally:

@@ -53,6 +53,16 @@ def test_a_file_a_long_path_and_what_lies_below_a_file_are_refused(tmp_path: Pat
     assert "too long for the sockets" in refusal(tmp_path / ("ö" * 60))
 
 
+def test_a_folder_with_other_things_in_it_is_left_alone(path: Path) -> None:
+    (path / "Documents").mkdir(parents=True)
+    said = refusal(path)
+    assert "holds other things (Documents)" in said
+    assert "--data" in said
+    assert [each.name for each in path.iterdir()] == ["Documents"]
+    (path / "Documents").rename(path / "lost+found")  # that of a disk of its own
+    opened(path).close()
+
+
 def test_secrets_are_kept_for_their_owner_only(path: Path) -> None:
     folder = opened(path)
     made = folder.secrets()

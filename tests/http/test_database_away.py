@@ -13,6 +13,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from starlette.testclient import TestClient
 
+from grnry.database.connection import CONNECT_SECONDS
 from grnry.database.pool import Database
 from grnry.http.app import create_app
 from grnry.http.routing import Router
@@ -20,6 +21,9 @@ from grnry.identity.access import SIGNED_IN
 from grnry.identity.tokens import TokenVerifier
 from grnry.settings import Settings
 from tests.identity.signing import EXPECTED, RSA, FixedKeys, claims, sign
+
+# Below what a connection may take to be made; a machine that is busy takes some of it.
+AT_ONCE = CONNECT_SECONDS
 
 
 class Door:
@@ -33,7 +37,8 @@ class Door:
 
     def _listen(self, port: int) -> socket.socket:
         listener = socket.create_server(("127.0.0.1", port))
-        threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
+        self._accepting = threading.Thread(target=self._accept, args=(listener,), daemon=True)
+        self._accepting.start()
         return listener
 
     def _accept(self, listener: socket.socket) -> None:
@@ -50,6 +55,7 @@ class Door:
 
     def close(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
+        self._accepting.join()
         self._listener.close()
         for pair in self._pairs:
             for end in pair:
@@ -121,13 +127,13 @@ def test_away_is_told_at_once_and_the_first_request_afterwards_works(
             assert answer.json()["type"] == "service_unavailable"
             assert answer.headers["retry-after"] == "1"
         assert client.get("/health/ready").status_code == 503
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < AT_ONCE
         door.open()
         assert client.get("/one").json() == 1
         assert client.get("/health/ready").status_code == 200
 
 
-def test_a_host_that_answers_nothing_is_away_within_a_second() -> None:
+def test_a_host_that_answers_nothing_is_away_soon() -> None:
     # A listener whose queue is full swallows connections, as a host that is off does.
     with socket.socket() as silent, socket.socket() as first, socket.socket() as second:
         silent.bind(("127.0.0.1", 0))
@@ -144,7 +150,7 @@ def test_a_host_that_answers_nothing_is_away_within_a_second() -> None:
         )
         began = time.monotonic()
         assert TestClient(app).get("/health/ready").status_code == 503
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < AT_ONCE
 
 
 def test_connections_are_used_again_and_bounded(database_url: str) -> None:

@@ -31,6 +31,11 @@ LAYOUT = 1
 MINIMUM_FREE_MB = 512
 SOCKET_PATH_LIMIT = 107
 LONGEST_SOCKET = "/run/.s.PGSQL.65535.lock"
+# What may lie in a folder without a version: what is ours, and what each disk has.
+NOTHING_ELSE = {
+    *("lock", "log", "logs", "run", "secrets", "postgres", "claimed"),
+    *("secrets.json", "ports.json", "running.json", "lost+found"),
+}
 
 
 class Secrets(msgspec.Struct, frozen=True):
@@ -126,6 +131,7 @@ class DataFolder:
         """Make or take the folder; it is ours alone until this process ends."""
         self._check_length()
         try:
+            self._check_content()
             for folder in (self.path, self.log, self.logs, self.run, self.project_secrets):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._take_lock()
@@ -145,6 +151,17 @@ class DataFolder:
             raise StartError(
                 f"The path of the data folder {self.path} is too long for the sockets in it: it "
                 f"has {size} bytes, {most} at most would do. Choose a shorter one with --data."
+            )
+
+    def _check_content(self) -> None:
+        """Before anything is made there: a folder that holds what is not ours is left alone."""
+        if not self.path.is_dir() or (self.path / "version").exists():
+            return
+        if others := sorted({path.name for path in self.path.iterdir()} - NOTHING_ELSE):
+            named = ", ".join(others[:3]) + (", …" if len(others) > 3 else "")
+            raise StartError(
+                f"{self.path} holds other things ({named}) and is no data folder of Granary. "
+                "Choose an empty folder, or one that is not there yet, with --data."
             )
 
     def _check_space(self, minimum_mb: int) -> None:
