@@ -13,6 +13,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from starlette.testclient import TestClient
 
+from grnry.database.connection import CONNECT_SECONDS
 from grnry.database.pool import Database
 from grnry.http.app import create_app
 from grnry.http.routing import Router
@@ -121,13 +122,13 @@ def test_away_is_told_at_once_and_the_first_request_afterwards_works(
             assert answer.json()["type"] == "service_unavailable"
             assert answer.headers["retry-after"] == "1"
         assert client.get("/health/ready").status_code == 503
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < CONNECT_SECONDS * 2, "six times, none of which waited"
         door.open()
         assert client.get("/one").json() == 1
         assert client.get("/health/ready").status_code == 200
 
 
-def test_a_host_that_answers_nothing_is_away_within_a_second() -> None:
+def test_a_host_that_answers_nothing_is_away_before_a_connection_would_be() -> None:
     # A listener whose queue is full swallows connections, as a host that is off does.
     with socket.socket() as silent, socket.socket() as first, socket.socket() as second:
         silent.bind(("127.0.0.1", 0))
@@ -144,7 +145,7 @@ def test_a_host_that_answers_nothing_is_away_within_a_second() -> None:
         )
         began = time.monotonic()
         assert TestClient(app).get("/health/ready").status_code == 503
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < CONNECT_SECONDS
 
 
 def test_connections_are_used_again_and_bounded(database_url: str) -> None:
