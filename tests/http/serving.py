@@ -9,22 +9,23 @@ from fastapi import FastAPI
 
 from grnry.http.server import make_server
 from grnry.settings import Settings
-from tests.conftest import free_port, wait_for
+from tests.conftest import wait_for
 
 
 @contextmanager
 def served(app: FastAPI, settings: Settings) -> Iterator[int]:
     """The port that the app is served on meanwhile."""
-    port = free_port()
-    server = make_server(app, settings, port=port)
-    thread = threading.Thread(target=server.run)
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = make_server(app, settings)
+    thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
-    wait_for(lambda: server.started)
     try:
-        yield port
+        wait_for(lambda: server.started)
+        yield listener.getsockname()[1]
     finally:
         server.should_exit = True
         thread.join()
+        listener.close()
 
 
 def connect(port: int) -> socket.socket:

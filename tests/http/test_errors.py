@@ -75,6 +75,10 @@ CASES: list[Case] = [
      "bad_parameter_value", "Parameter 'parts[1].name' must not be empty."),
     ("POST", "/things", {"data": {"displayName": "a"}}, 415, "unsupported_media_type",
      "The content type must be 'application/json' but is 'application/x-www-form-urlencoded'."),
+    ("POST", "/things", {"content": b"{}", "headers": {"Content-Encoding": "gzip"}}, 415,
+     "unsupported_media_type", "The body must not be encoded but is encoded as 'gzip'."),
+    ("POST", "/things", {"content": b"{}", "headers": {"Content-Encoding": "identity"}}, 400,
+     "bad_parameter_value", "Parameter 'displayName' must not be empty."),
     ("POST", "/things", {"content": b"x" * 2049}, 413, "payload_too_large",
      "The body must not be larger than 2048 bytes."),
     ("GET", "/things/abc", {}, 400, "bad_parameter_value",
@@ -98,7 +102,8 @@ CASES: list[Case] = [
 def test_every_failure_has_the_one_shape(client: TestClient, case: Case) -> None:
     method, path, request_, status, kind, message = case
     before = time.time_ns() // 1_000_000
-    answer = client.request(method, path, headers={"X-B3-TraceId": "00000000075bcd15"}, **request_)
+    headers = {"X-B3-TraceId": "00000000075bcd15", **request_.get("headers", {})}
+    answer = client.request(method, path, **{**request_, "headers": headers})
     error = answer.json()
 
     assert (answer.status_code, error["type"]) == (status, kind)

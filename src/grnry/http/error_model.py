@@ -117,6 +117,13 @@ class UnsupportedMediaType(HTTPException):
         super().__init__(415, f"The content type must be '{accepted}' but is '{given}'.")
 
 
+class UnsupportedEncoding(HTTPException):
+    """The body is packed in a way that the operation does not unpack."""
+
+    def __init__(self, given: str) -> None:
+        super().__init__(415, f"The body must not be encoded but is encoded as '{given}'.")
+
+
 def kind_of(error: GranaryError) -> ErrorKind:
     kinds = (KINDS[base] for base in type(error).__mro__ if base in KINDS)
     return next(kinds, CRASH)

@@ -20,7 +20,7 @@ from starlette.types import Scope
 
 from grnry.http.authorisation import authorise
 from grnry.http.context import raise_problems
-from grnry.http.error_model import UnsupportedMediaType
+from grnry.http.error_model import UnsupportedEncoding, UnsupportedMediaType
 from grnry.http.json_requests import JsonRequest, is_json, problems_beside
 from grnry.identity.access import Permission
 from grnry.identity.model import GLOBAL
@@ -31,6 +31,9 @@ Register = Callable[[Endpoint], Endpoint]
 
 PROJECT_PREFIX = "/projects/{project_name}"
 PERMISSION = "x-permission"
+
+DONE = "It is done."
+ANSWERED = {"GET": "What was asked for.", "POST": "What there is now.", "PUT": "What there is now."}
 
 ProjectName = Annotated[str, Path(alias="project_name", description="The project's name.")]
 
@@ -61,6 +64,7 @@ class JsonRoute(APIRoute):
         self.permission = permission
         others.setdefault("summary", summary_of(endpoint))
         others.setdefault("operation_id", endpoint.__name__)
+        others.setdefault("response_description", ANSWERED.get(others["methods"][0], DONE))
         super().__init__(path, in_thread(endpoint), strict_content_type=False, **others)
         self.description = said_with(self.description, permission)
         self.openapi_extra = {**(self.openapi_extra or {}), PERMISSION: permission.name}
@@ -73,9 +77,7 @@ class JsonRoute(APIRoute):
             await authorise(request, self.permission)
             if not reads_body:
                 return await handler(request)
-            content_type = request.headers.get("content-type", "")
-            if not is_json(content_type):
-                raise UnsupportedMediaType(content_type)
+            check_body_is_json(request)
             try:
                 return await handler(JsonRequest(request.scope, request.receive))
             except RequestValidationError as error:
@@ -191,6 +193,15 @@ def without_project(endpoint: Endpoint, unscoped: Unscoped) -> Endpoint:
     made.__name__ = f"{endpoint.__name__}_{unscoped.ending}"
     made.__doc__ = f"{inspect.getdoc(endpoint) or ''}\n\n{unscoped.note}"
     return made  # type: ignore[no-any-return]
+
+
+def check_body_is_json(request: Request) -> None:
+    content_type = request.headers.get("content-type", "")
+    if not is_json(content_type):
+        raise UnsupportedMediaType(content_type)
+    encoding = request.headers.get("content-encoding", "")
+    if encoding.strip().lower() not in ("", "identity"):
+        raise UnsupportedEncoding(encoding)
 
 
 def summary_of(endpoint: Endpoint) -> str | None:
