@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from grnry.database.leases import Leases
+from grnry.deployments.reporting import replica_of
 from grnry.deployments.worker import run_worker
 from grnry.errors import StartError
 from grnry.log.cluster import Cluster
@@ -53,7 +54,7 @@ class Assignment(msgspec.Struct, frozen=True):
 class PersisterWork:
     """One worker of a persister."""
 
-    def __init__(self, assignment: Assignment, settings: Settings, replica: int) -> None:
+    def __init__(self, assignment: Assignment, settings: Settings, replica: str) -> None:
         self._status = Status()
         self._assignment = assignment
         self._cluster = Cluster.of(settings)
@@ -82,6 +83,9 @@ class PersisterWork:
     def report(self) -> Report:
         return self._status.report()
 
+    def is_stuck(self) -> str:
+        return self._status.is_stuck()
+
     def metrics(self) -> str:
         labels = f'{{event_type="{self._assignment.event_type}"}}'
         return (
@@ -98,4 +102,4 @@ def run_persister(words: Sequence[str], environment: Mapping[str, str]) -> int:
     if list(words) != [assignment.event_type]:
         raise StartError(f"Asked to persist {words}, but told how to persist {assignment}.")
     settings = Settings.from_environment(environment)
-    return run_worker(PersisterWork(assignment, settings, replica=0), environment)
+    return run_worker(PersisterWork(assignment, settings, replica_of(environment)), environment)
