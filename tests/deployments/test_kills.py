@@ -140,20 +140,25 @@ def test_another_takes_over_and_who_comes_back_does_nothing(world: World) -> Non
 
 
 def test_who_has_lost_its_session_and_the_lead_stops_what_it_runs(
-    world: World, database: Database
+    world: World, database: Database, tmp_path: Path
 ) -> None:
-    """A frozen one whose connection the server has ended: its workers go on without it."""
-    world.wish(service.start, NAMES[0])
+    """A frozen one whose connection the server has ended; its workers go on without it."""
+    for name in NAMES[:2]:
+        world.wish(service.start, name)
     world.reconcile()
     world.settle()
     frozen = world.reconcilers[0]
     frozen.send_signal(signal.SIGSTOP)
-    workers = world.alive()
+    world.wish(service.stop, NAMES[1])
     end_session(database)
     world.reconcile()
-    assert workers == world.alive()
-    frozen.send_signal(signal.SIGCONT)
+    wait_for(lambda: world.states()[NAMES[0]] is State.RUNNING, 40, "the other one reconciles")
     world.settle()
+    frozen.send_signal(signal.SIGCONT)
+    log = tmp_path / "reconciler.log"
+    wait_for(lambda: "Another reconciler has taken over" in log.read_text(), 40, "it has noticed")
+    world.settle()
+    assert world.doubles() == []
     world.stop()
     assert world.alive() == []
 

@@ -68,8 +68,9 @@ def _step(reconciler: Reconciler, processes: Processes) -> float:
         reconciler.disconnect()
         processes.tend()
     else:
-        if reconciler.is_led_by_another:
+        if reconciler.is_led_by_another and processes.names:
             # It starts what is wanted itself, so that what we started would run twice.
+            logger.warning("Another reconciler has taken over: stopping the workers of this one.")
             processes.stop_all()
     return AWAY_SECONDS
 

@@ -131,6 +131,11 @@ class Processes:
 
     # What keeps them running
 
+    @property
+    def names(self) -> frozenset[str]:
+        """What was started and is not gone altogether."""
+        return frozenset(self._running)
+
     def filenos(self) -> list[int]:
         """What becomes readable when a worker says something or ends."""
         return [child.pipe for each in self._running.values() for child in each.children()]
@@ -190,7 +195,7 @@ class Processes:
     def keep_logs_of(self, names: frozenset[str]) -> None:
         """Delete the logs of deployments that are gone."""
         if names != self._known:
-            self._logs.keep_only(names | self._running.keys())
+            self._logs.keep_only(names | self.names)
             self._known = names
 
     def stop_all(self) -> None:
