@@ -206,11 +206,10 @@ def test_who_says_nothing_any_more_is_replaced(
     processes: Processes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     restarts(monkeypatch, 1000)
-    processes.start(deployment("run"))
+    processes.start(deployment("run", resources=Resources(silent_seconds=2)))
     until(processes, State.RUNNING)
     os.kill(pids_of(processes)[0], signal.SIGSTOP)
-    monkeypatch.setattr(module, "SILENCE_SECONDS", 0.2)
-    assert until(processes, State.FAILED).message == "it has said nothing for 0 s"
+    assert until(processes, State.FAILED).message == "it has said nothing for 2 s"
 
 
 def test_who_was_frozen_itself_blames_nobody(

@@ -28,7 +28,7 @@ class State(StrEnum):
 
 
 class Resources(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What one replica may take, and how long it may take to be ready."""
+    """What one replica may take, and how long it may take to be ready and to say something."""
 
     memory_bytes: int = 0
     """Above it the replica is ended; 0 is no limit."""
@@ -38,6 +38,9 @@ class Resources(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ready_seconds: float = 60.0
     """A replica that is not ready by then has failed, and is started again."""
+
+    silent_seconds: float = 60.0
+    """One that says nothing for so long has failed as well."""
 
     @property
     def nice(self) -> int:

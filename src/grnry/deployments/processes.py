@@ -33,7 +33,6 @@ from grnry.deployments.model import (
 )
 
 STOP_SECONDS = 20.0
-SILENCE_SECONDS = 60.0
 WATCH_SECONDS = 1.0
 """How often memory, logs and deadlines are looked at."""
 
@@ -234,8 +233,8 @@ def _listen(
 def _why_to_kill(child: Child, deployment: Deployment, now: float) -> str:
     """What this replica may not do; empty where it does nothing of the kind."""
     wanted = deployment.resources
-    if now - child.heard > SILENCE_SECONDS:
-        return f"it has said nothing for {SILENCE_SECONDS:.0f} s"
+    if now - child.heard > wanted.silent_seconds:
+        return f"it has said nothing for {wanted.silent_seconds:g} s"
     is_deploying = child.said.state is State.DEPLOYING
     if is_deploying and now - child.said_since > wanted.ready_seconds:
         why = f": {child.said.message}" if child.said.message else ""

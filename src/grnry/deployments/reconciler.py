@@ -109,7 +109,8 @@ class Reconciler:
         names = self._wanted.keys() | observed.keys()
         acted = [name for name in names if self._act(name, observed.get(name))]
         self._note(self._poll() if acted else observed)
-        return 0.0 if self.notified() else REFRESH_SECONDS
+        # What was stopped may be gone already, and be wanted anew.
+        return 0.0 if self.notified() or acted else REFRESH_SECONDS
 
     def _poll(self) -> Mapping[str, Observation]:
         return self._deployer.poll({name: noted.saved for name, noted in self._noted.items()})

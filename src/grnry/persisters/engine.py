@@ -12,9 +12,10 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from grnry.database.address import place_of
 from grnry.database.leases import Leases
 from grnry.deployments.reporting import replica_of
-from grnry.deployments.worker import run_worker
+from grnry.deployments.worker import CannotGoOn, run_worker
 from grnry.errors import StartError
 from grnry.log.cluster import Cluster
 from grnry.log.consumer import Consumer, Listener, Membership
@@ -34,6 +35,7 @@ class Assignment(msgspec.Struct, frozen=True):
     deployment: str
     batch_size: int = 5000
     batch_timeout_ms: int = 200
+    datasource: str = ""
 
     VARIABLE = "GRNRY_PERSISTER"
 
@@ -96,10 +98,26 @@ class PersisterWork:
         )
 
 
+def expect_own_database(datasource: str, own: str) -> None:
+    """Raise CannotGoOn where another database is named than the platform's own."""
+    if not datasource:
+        return
+    wanted, ours = place_of(datasource.partition("?")[0]), place_of(own)
+    if (wanted.host, wanted.port, wanted.database) != (ours.host, ours.port, ours.database):
+        raise CannotGoOn(
+            f"spring.datasource.url names the database {wanted.database} on {wanted.host}:"
+            f"{wanted.port}, and this version writes to the platform's own only. Take the key out "
+            "of appConfig, then start the persister again."
+        )
+
+
 def run_persister(words: Sequence[str], environment: Mapping[str, str]) -> int:
     """`grnry run persister <event type>`."""
     assignment = Assignment.from_environment(environment)
     if list(words) != [assignment.event_type]:
         raise StartError(f"Asked to persist {words}, but told how to persist {assignment}.")
     settings = Settings.from_environment(environment)
+    expect_own_database(
+        assignment.datasource, settings.worker_database_url or settings.database_url
+    )
     return run_worker(PersisterWork(assignment, settings, replica_of(environment)), environment)
