@@ -152,8 +152,8 @@ def test_who_dies_has_failed_and_is_started_again(world: World) -> None:
 def test_a_stop_forgets_the_failures(world: World) -> None:
     world.save("fail")
     world.wish(service.start)
-    failed = world.until(State.FAILED)
-    assert failed.message == "it ended with exit code 1: no such table"
+    ended = "it ended with exit code 1: no such table"
+    wait_for(lambda: world.until(State.FAILED).message == ended, what="it has ended")
     world.processes._running["a"].replicas[0].back_off.until += 1000
     world.wish(service.stop)
     assert world.until(State.STOPPED) == Condition(State.STOPPED)

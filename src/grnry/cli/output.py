@@ -23,15 +23,20 @@ def print_json_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> No
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    print("\n".join(table(columns, rows)))
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
     """Columns as wide as their widest cell, no frames, so that it can be cut and searched."""
     cells = [[_cell(value) for value in row] for row in rows]
     widths = [
         max([len(column), *(len(row[index]) for row in cells)])
         for index, column in enumerate(columns)
     ]
-    for row in [[column.upper() for column in columns], *cells]:
-        padded = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-        print("  ".join(padded).rstrip())
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in [[column.upper() for column in columns], *cells]
+    ]
 
 
 def print_fields(fields: Mapping[str, Any]) -> None:
