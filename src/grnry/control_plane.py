@@ -15,6 +15,7 @@ from grnry.database.address import place_of
 from grnry.database.pool import Database
 from grnry.database.pool_metrics import PoolCollector
 from grnry.database.prepare import prepare_database
+from grnry.deployments.log_files import LogFolder, folder_in
 from grnry.errors import GranaryError, StartError
 from grnry.event_types import api as event_types_api
 from grnry.event_types.service import EventTypes
@@ -65,7 +66,8 @@ class ControlPlane:
         self.projects = Projects(self.database, secrets)
         self.users = Users(self.database, outside_issuer=outside)
         self.event_types = EventTypes(self.database, self.admin)
-        self.persisters = Persisters(self.database)
+        logs = LogFolder(folder_in(Path(settings.data)))
+        self.persisters = Persisters(self.database, logs, self.admin)
         self.members = Members(self.database, self.event_types.consumer_roles, outside)
         self.collector = Collector(self.event_types, self.producer, settings.max_body_bytes)
 

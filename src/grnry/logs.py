@@ -1,4 +1,4 @@
-"""Log lines of every process: the common log format, or JSON objects.
+"""Log lines of every process: the common log format, or JSON objects; and the files they are in.
 
     2021-08-16 12:30:22.156  INFO [api,<trace>,<span>,] 4711 --- [thread] logger : message
 
@@ -7,12 +7,17 @@ Times are UTC. What looks like a token or a password is masked before a line is 
 
 import json
 import logging
+import os
 import re
+import shutil
 import sys
 import time
 from contextvars import ContextVar
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TextIO
+
+_COPY_BYTES = 2**20
 
 _MASKS = (
     # Anything that begins like a JSON Web Token.
@@ -118,3 +123,39 @@ def set_up_logging(
         logger.propagate = True
     # Its lines would repeat what metrics count, for every request.
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
+
+
+@dataclass(frozen=True, slots=True)
+class LogFile:
+    """A log file of a process, and the one put aside before it."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """Of the process."""
+        return self.path.name.removesuffix(".log")
+
+    @property
+    def aside(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.1")
+
+
+def put_aside(file: LogFile, most: int | None = None) -> None:
+    """Move what is in the file, or the last `most` bytes, to the one aside, whose content goes.
+
+    A process holds its file open for appending and knows nothing of this, so it is copied and
+    emptied in place: the next line lands at its beginning. What is written between the last look at
+    its end and the cut would be lost; that is some microseconds.
+    """
+    new = file.aside.with_name(f"{file.aside.name}.new")
+    with file.path.open("rb+") as source, new.open("wb") as target:
+        if most is not None:
+            source.seek(max(0, os.fstat(source.fileno()).st_size - most))
+        shutil.copyfileobj(source, target, _COPY_BYTES)
+        target.flush()
+        new.replace(file.aside)
+        while rest := source.read(_COPY_BYTES):
+            target.write(rest)
+            target.flush()
+        os.ftruncate(source.fileno(), 0)

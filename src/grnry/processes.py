@@ -98,13 +98,14 @@ def run_broker(given: argparse.Namespace) -> int:
 def run_reconciler(settings: Settings, health: str) -> int:
     """Keep what is deployed as it is wanted until a signal ends it."""
     from grnry import workers
+    from grnry.deployments.log_files import folder_in
     from grnry.deployments.process import run_reconciler as run
     from grnry.deployments.worker import health_address
 
     need(settings, "database_url", "kafka_bootstrap")
     if health and "/" not in health:
         host_and_port("--health", health)
-    logs = Path(settings.data) / "logs" / "deployments"
+    logs = folder_in(Path(settings.data))
     return run(settings.database_url, workers.run, logs, health_address(health) if health else None)
 
 

@@ -4,7 +4,8 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from grnry.deployments.reporting import DEPLOYMENT_VARIABLE
+from grnry.deployments.reporting import DEPLOYMENT_VARIABLE, Reporter
+from grnry.deployments.worker import last_word
 from grnry.errors import GranaryError
 from grnry.logs import set_up_logging
 from grnry.persisters.engine import run_persister
@@ -30,4 +31,5 @@ def run(command: Sequence[str], own: Mapping[str, str]) -> int:
         return entry(words, environment)
     except GranaryError as error:
         print(error.message, file=sys.stderr)  # noqa: T201
+        Reporter.from_environment(environment).tell(last_word(error))
         return 1

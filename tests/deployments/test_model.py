@@ -7,21 +7,27 @@ from grnry.deployments.model import (
     Action,
     BackOff,
     Deployment,
+    Noted,
     Observation,
+    Resources,
     Seen,
     State,
+    all_together,
     next_action,
-    what_is_seen,
+    to_note,
 )
 
 
 def wanted(*, yes: bool = True) -> Deployment:
-    return Deployment("a", ("x",), {}, yes, 3)
+    return Deployment("a", ("x",), {}, yes, generation=3, run=5)
 
 
-ALIVE = Observation(is_alive=True, state=State.RUNNING, generation=2)
-STOPPING = Observation(is_alive=True, state=State.RUNNING, is_stopping=True, generation=2)
-DEAD = Observation(is_alive=False, message="signal 9 ended it")
+SAVED = {"pid": 1}
+RUNNING = Seen(State.RUNNING)
+ALIVE = Observation(RUNNING, generation=2, run=5, saved=SAVED)
+EARLIER = Observation(RUNNING, generation=2, run=4)
+STOPPING = Observation(RUNNING, generation=2, run=5, is_stopping=True)
+DEAD = Observation(Seen(State.FAILED, "signal 9 ended it", retrying=True), generation=2, run=5)
 
 
 @pytest.mark.parametrize(
@@ -31,42 +37,38 @@ DEAD = Observation(is_alive=False, message="signal 9 ended it")
         (wanted(yes=False), None, Action.NOTHING),
         (wanted(), None, Action.START),
         (wanted(), ALIVE, Action.NOTHING),
+        (wanted(), DEAD, Action.NOTHING),
+        (wanted(), EARLIER, Action.STOP),
         (wanted(yes=False), ALIVE, Action.STOP),
+        (wanted(yes=False), DEAD, Action.STOP),
         (None, ALIVE, Action.STOP),
         (wanted(), STOPPING, Action.NOTHING),
         (wanted(yes=False), STOPPING, Action.NOTHING),
-        (wanted(), DEAD, Action.FORGET),
-        (None, DEAD, Action.FORGET),
+        (None, STOPPING, Action.NOTHING),
     ],
 )
 def test_next_action(
     deployment: Deployment | None, observed: Observation | None, action: Action
 ) -> None:
-    assert next_action(deployment, observed, 10, 0) is action
-
-
-def test_a_back_off_delays_the_start() -> None:
-    assert next_action(wanted(), None, 9.9, 10) is Action.NOTHING
-    assert next_action(wanted(), None, 10, 10) is Action.START
+    assert next_action(deployment, observed) is action
 
 
 @pytest.mark.parametrize(
-    ("deployment", "observed", "death", "seen"),
+    ("deployment", "observed", "noted"),
     [
-        (wanted(yes=False), None, "", Seen(State.STOPPED)),
-        (wanted(yes=False), DEAD, "it died", Seen(State.STOPPED)),
-        (wanted(), None, "", Seen(State.DEPLOYING)),
-        (wanted(), None, "it died", Seen(State.FAILED, "it died", retrying=True)),
-        (wanted(), ALIVE, "", Seen(State.RUNNING, generation=2)),
-        (wanted(), ALIVE, "it died", Seen(State.RUNNING, generation=2)),
-        (wanted(yes=False), ALIVE, "", Seen(State.STOPPING, generation=2)),
-        (wanted(), STOPPING, "", Seen(State.STOPPING, generation=2)),
+        (wanted(yes=False), None, Noted(Seen(State.STOPPED))),
+        (wanted(), None, Noted(Seen(State.DEPLOYING))),
+        (wanted(), ALIVE, Noted(RUNNING, 2, 5, SAVED)),
+        (wanted(), DEAD, Noted(DEAD.seen, 2, 5)),
+        (wanted(yes=False), ALIVE, Noted(Seen(State.STOPPING), 2, 5, SAVED)),
+        (wanted(yes=False), STOPPING, Noted(Seen(State.STOPPING), 2, 5)),
+        # What is wanted again is not ready yet, whatever has to end before.
+        (wanted(), STOPPING, Noted(Seen(State.DEPLOYING), 2, 5)),
+        (wanted(), EARLIER, Noted(Seen(State.DEPLOYING), 2, 4)),
     ],
 )
-def test_what_is_seen(
-    deployment: Deployment, observed: Observation | None, death: str, seen: Seen
-) -> None:
-    assert what_is_seen(deployment, observed, death) == seen
+def test_what_is_noted(deployment: Deployment, observed: Observation | None, noted: Noted) -> None:
+    assert to_note(deployment, observed) == noted
 
 
 def test_pauses_double_up_to_a_limit_and_begin_anew_after_a_steady_run() -> None:
@@ -80,3 +82,31 @@ def test_pauses_double_up_to_a_limit_and_begin_anew_after_a_steady_run() -> None
     assert (pauses[0], pauses[-1]) == (FIRST_BACK_OFF, LONGEST_BACK_OFF)
     back_off.died(100.0, STEADY_SECONDS + 1)
     assert back_off.pause == FIRST_BACK_OFF
+
+
+DEPLOYING = Seen(State.DEPLOYING)
+FAILED = Seen(State.FAILED, "no", retrying=True)
+GIVEN_UP = Seen(State.FAILED, "never", retrying=False)
+
+
+@pytest.mark.parametrize(
+    ("replicas", "seen"),
+    [
+        ([], Seen(State.STOPPED)),
+        ([RUNNING], RUNNING),
+        ([FAILED], FAILED),
+        ([RUNNING, RUNNING], RUNNING),
+        ([RUNNING, DEPLOYING], DEPLOYING),
+        ([RUNNING, FAILED, DEPLOYING], Seen(State.FAILED, "replica 1: no", retrying=True)),
+        ([FAILED, RUNNING, GIVEN_UP], Seen(State.FAILED, "replica 2: never", retrying=False)),
+    ],
+)
+def test_replicas_are_as_good_as_the_worst_of_them(replicas: list[Seen], seen: Seen) -> None:
+    assert all_together(replicas) == seen
+
+
+@pytest.mark.parametrize(
+    ("millis", "nice"), [(500, 0), (1000, 0), (250, 3), (50, 10), (1, 19), (0, 19)]
+)
+def test_a_share_of_a_core_is_a_weight(millis: int, nice: int) -> None:
+    assert Resources(cpu_millis=millis).nice == nice

@@ -8,7 +8,8 @@ from typing import TextIO
 import pytest
 
 from grnry.household.log_entries import Entry, Follower, entries_of, last_entries, merged
-from grnry.household.log_files import LogFile, keep_bounded, log_files, put_aside
+from grnry.household.log_files import keep_bounded, log_files
+from grnry.logs import LogFile, put_aside
 
 
 def line(second: int, message: str, process: str = "api") -> str:
@@ -60,7 +61,7 @@ def test_a_line_that_is_not_finished_is_waited_for(logs: Path) -> None:
 
 
 def test_a_full_file_is_put_aside_and_its_writer_goes_on(logs: Path) -> None:
-    file = LogFile(logs / "deployments" / "persister-a.b.log")
+    file = LogFile(logs / "broker.log")
     with appending(file.path) as writer:
         writer.write("x" * 2000 + "\n")
         keep_bounded(logs, total_bytes=10**6, file_bytes=1000)
@@ -68,6 +69,14 @@ def test_a_full_file_is_put_aside_and_its_writer_goes_on(logs: Path) -> None:
         writer.write("after\n")
     assert file.path.read_text() == "after\n"
     assert file.aside.read_text() == "x" * 2000 + "\n"
+    assert [each.name for each in log_files(logs)] == ["broker"]
+
+
+def test_files_of_deployments_are_left_to_who_writes_them(logs: Path) -> None:
+    file = LogFile(logs / "deployments" / "persister-a.b.log")
+    file.path.write_text("x" * 2000)
+    keep_bounded(logs, total_bytes=10**6, file_bytes=1000)
+    assert file.path.stat().st_size == 2000
     assert [each.name for each in log_files(logs)] == ["persister-a.b"]
 
 

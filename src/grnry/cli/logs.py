@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from grnry.household.folder import DataFolder
     from grnry.household.log_entries import Entry, Follower
-    from grnry.household.log_files import LogFile
+    from grnry.logs import LogFile
 
 LOOK_SECONDS = 0.1
 COLOURS = (36, 33, 32, 35, 34, 96, 93, 92)

@@ -24,15 +24,20 @@ def print_json_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> No
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    print("\n".join(table(columns, rows)))
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
     """Columns as wide as their widest cell, no frames, so that it can be cut and searched."""
     cells = [[_cell(value) for value in row] for row in rows]
     heads = [head_of(column) for column in columns]
     widths = [
         max([len(head), *(len(row[index]) for row in cells)]) for index, head in enumerate(heads)
     ]
-    for row in [heads, *cells]:
-        padded = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-        print("  ".join(padded).rstrip())
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in [heads, *cells]
+    ]
 
 
 def head_of(column: str) -> str:

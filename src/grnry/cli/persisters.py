@@ -1,17 +1,26 @@
 """`grnry persister …`."""
 
+import json
 import sys
 import time
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from grnry.cli.options import AsJson, Data, EventTypeName, Project, command
-from grnry.cli.output import print_fields, print_json
+from grnry.cli.output import print_fields, print_json, print_table
+
+if TYPE_CHECKING:
+    from grnry.cli.client import Api
 
 app = typer.Typer(no_args_is_help=True, help="Write streams into PostgreSQL: start and stop.")
 
 Wait = Annotated[bool, typer.Option(help="Wait until it is so.")]
+Watch = Annotated[
+    bool, typer.Option("--watch", "-w", help="Go on, with lag and rows a second, until Ctrl-C.")
+]
+Set = Annotated[list[str], typer.Argument(help="Such as eventstore.batchSize=1000.", metavar="…")]
 WAIT_SECONDS = 60.0
 
 
@@ -21,41 +30,23 @@ def path(project: str, name: str) -> str:
     return f"{event_type_path(project, name)}/eventstores/pg/persister"
 
 
-@app.command()
+@app.command("list")
 @command
-def start(
-    name: EventTypeName,
-    project: Project = "global",
-    wait: Wait = True,
-    data: Data = None,
-    as_json: AsJson = False,
+def list_(
+    project: Project = "global", watch: Watch = False, data: Data = None, as_json: AsJson = False
 ) -> None:
-    """Start an event type's persister."""
-    _act("START", "RUNNING", name, project, wait, data, as_json)
-
-
-@app.command()
-@command
-def stop(
-    name: EventTypeName,
-    project: Project = "global",
-    wait: Wait = True,
-    data: Data = None,
-    as_json: AsJson = False,
-) -> None:
-    """Stop an event type's persister; the batch in hand is finished."""
-    _act("STOP", "STOPPED", name, project, wait, data, as_json)
-
-
-@app.command()
-@command
-def state(
-    name: EventTypeName, project: Project = "global", data: Data = None, as_json: AsJson = False
-) -> None:
-    """Show what is observed of an event type's persister."""
+    """List a project's persisters and what is observed of them."""
     from grnry.cli.client import Api, Place
+    from grnry.cli.persister_states import COLUMNS, States
 
-    _print(name, Api(Place.of(data)).get(f"{path(project, name)}/state"), as_json)
+    states = States(Api(Place.of(data)), project)
+    if watch:
+        states.watch(states.names, as_json=as_json)
+    elif as_json:
+        print_json([states.state(name) for name in states.names()])
+    else:
+        rows = [states.row(name) for name in states.names()]
+        print_table(COLUMNS, [row[: len(COLUMNS)] for row in rows])
 
 
 @app.command()
@@ -69,38 +60,202 @@ def show(
     found = Api(Place.of(data)).get(path(project, name), {"expand": "state"})
     if as_json:
         print_json(found)
-    else:
-        shown = {key: value for key, value in found.items() if key not in ("_links", "state")}
-        print_fields({**shown, "state": found["state"]["status"]})
+        return
+    maps = ("appConfig", "deployerConfig")
+    plain = {k: v for k, v in found.items() if k not in ("_links", "state", *maps)}
+    print_fields({**plain, "state": _said(found["state"])})
+    for each in maps:
+        print(f"\n{each}")
+        print_fields({f"  {key}": value for key, value in found[each].items()} or {"  none": ""})
 
 
-def _act(
-    action: str,
-    goal: str,
-    name: str,
-    project: str,
-    wait: bool,
-    data: Any,
-    as_json: bool,
+@app.command("set")
+@command
+def set_(
+    name: EventTypeName,
+    values: Set = [],  # noqa: B006 - typer reads it and never keeps it
+    unset: Annotated[
+        list[str], typer.Option("--unset", help="A key to take out; its default holds then.")
+    ] = [],  # noqa: B006
+    file: Annotated[
+        Path | None, typer.Option("-f", "--file", help="An export: all of it is set.")
+    ] = None,
+    project: Project = "global",
+    data: Data = None,
+    as_json: AsJson = False,
 ) -> None:
-    from grnry.cli.client import Api, CallFailed, Place
+    """Change an event type's persister; in effect at its next start.
+
+    Keys that begin with `kubernetes.` are of deployerConfig, all others of appConfig.
+    """
+    from grnry.cli.client import Api, Place
 
     api = Api(Place.of(data))
-    found = api.post(f"{path(project, name)}/state", {"action": action})
+    place = path(project, name)
+    if file is not None:
+        body = _read(file)
+    else:
+        found = api.get(place)
+        body = {key: found[key] for key in ("appConfig", "deployerConfig", "appVersion")}
+    _apply(body, values, unset)
+    changed = api.put(f"{place}?imported=true", body)
+    if as_json:
+        print_json(changed)
+        return
+    is_running = api.get(f"{place}/state")["status"] != "STOPPED"
+    option = "" if project == "global" else f" --project {project}"
+    then = f" In effect after: grnry persister restart {name}{option}" if is_running else ""
+    print(f"The persister of '{name}' is changed.{then}")
+
+
+@app.command()
+@command
+def start(
+    name: EventTypeName,
+    project: Project = "global",
+    wait: Wait = True,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Start an event type's persister."""
+    from grnry.cli.client import Api, Place
+
+    _act(Api(Place.of(data)), "START", (project, name), wait=wait, as_json=as_json)
+
+
+@app.command()
+@command
+def stop(
+    name: EventTypeName,
+    project: Project = "global",
+    wait: Wait = True,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Stop an event type's persister; the batch in hand is finished."""
+    from grnry.cli.client import Api, Place
+
+    _act(Api(Place.of(data)), "STOP", (project, name), wait=wait, as_json=as_json)
+
+
+@app.command()
+@command
+def restart(
+    name: EventTypeName,
+    project: Project = "global",
+    wait: Wait = True,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Stop an event type's persister and start it again, as it is configured now."""
+    from grnry.cli.client import Api, Place
+
+    api = Api(Place.of(data))
+    api.post(f"{path(project, name)}/state", {"action": "STOP"})
+    _act(api, "START", (project, name), wait=wait, as_json=as_json)
+
+
+@app.command()
+@command
+def state(
+    name: EventTypeName,
+    project: Project = "global",
+    watch: Watch = False,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what is observed of an event type's persister."""
+    from grnry.cli.client import Api, Place
+
+    api = Api(Place.of(data))
+    if watch:
+        from grnry.cli.persister_states import States
+
+        States(api, project).watch(lambda: [name], as_json=as_json)
+    else:
+        _print(name, api.get(f"{path(project, name)}/state"), as_json)
+
+
+@app.command()
+@command
+def logs(
+    name: EventTypeName,
+    follow: Annotated[
+        bool, typer.Option("-f", "--follow", help="Go on with what is added, until Ctrl-C.")
+    ] = False,
+    lines: Annotated[
+        int, typer.Option("-n", "--lines", help="How many of the last lines.", min=1, max=500)
+    ] = 100,
+    project: Project = "global",
+    data: Data = None,
+) -> None:
+    """Show what an event type's persister has logged, over all its starts."""
+    from grnry.cli.client import Api, Place
+    from grnry.cli.persister_logs import show_logs
+
+    show_logs(Api(Place.of(data)), f"{path(project, name)}/logs", lines, follow=follow)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    from grnry.cli.client import CallFailed
+
+    try:
+        body = json.loads(file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise CallFailed(f"{file} cannot be read as JSON: {error}") from error
+    if not isinstance(body, dict):
+        raise CallFailed(f"{file} is no JSON object. Give what `?export=true` answers.")
+    return {"appConfig": {}, "deployerConfig": {}, **body}
+
+
+def _apply(body: dict[str, Any], values: list[str], unset: list[str]) -> None:
+    """Set and take out keys; their case does not matter."""
+    from grnry.cli.client import CallFailed
+
+    given = [value.partition("=") for value in values]
+    if bad := [key for key, is_one, _ in given if not is_one or not key]:
+        raise CallFailed(f"'{bad[0]}' sets nothing. Give KEY=VALUE, or --unset KEY.")
+    for key in [*unset, *(key for key, _, _ in given)]:
+        config = body[_map_of(key)]
+        for known in [name for name in config if name.lower() == key.lower()]:
+            del config[known]
+    for key, _, value in given:
+        body[_map_of(key)][key] = value
+
+
+def _map_of(key: str) -> str:
+    return "deployerConfig" if key.lower().startswith("kubernetes.") else "appConfig"
+
+
+def _act(api: "Api", action: str, which: tuple[str, str], *, wait: bool, as_json: bool) -> None:
+    from grnry.cli.client import CallFailed
+
+    project, name = which
+    goal = {"START": "RUNNING", "STOP": "STOPPED"}[action]
+    place = f"{path(project, name)}/state"
+    found = api.post(place, {"action": action})
     deadline = time.monotonic() + WAIT_SECONDS
+    told = ""
     while wait and found["status"] != goal and time.monotonic() < deadline:
-        if found["status"] == "FAILED" and goal == "RUNNING" and "message" in found:
-            print(f"{found['status']}: {found['message']}", file=sys.stderr)
+        if found["status"] == "FAILED" and goal == "RUNNING" and found.get("message", "") != told:
+            told = found.get("message", "")
+            print(f"{found['status']}: {told}", file=sys.stderr)
+            if not found.get("retrying"):
+                raise CallFailed("It does not go on by itself.")
         time.sleep(0.05)
-        found = api.get(f"{path(project, name)}/state")
+        found = api.get(place)
     _print(name, found, as_json)
     if wait and found["status"] != goal:
         raise CallFailed(f"It is still not {goal} after a minute.")
 
 
+def _said(found: dict[str, Any]) -> str:
+    why = f": {found['message']}" if "message" in found else ""
+    return f"{found['status']}{' (outdated)' if found.get('outdated') else ''}{why}"
+
+
 def _print(name: str, found: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(found)
-        return
-    why = f": {found['message']}" if "message" in found else ""
-    print(f"The persister of '{name}' is {found['status']}{why}")
+    else:
+        print(f"The persister of '{name}' is {_said(found)}")

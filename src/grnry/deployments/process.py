@@ -11,8 +11,9 @@ from pathlib import Path
 
 import psycopg
 
+from grnry.deployments.child import Entry
 from grnry.deployments.health import Health, HealthServer
-from grnry.deployments.processes import Entry, Processes
+from grnry.deployments.processes import Processes
 from grnry.deployments.reconciler import Reconciler
 
 logger = logging.getLogger(__name__)
@@ -37,8 +38,8 @@ def run_reconciler(url: str, entry: Entry, logs: Path, health: Address | None) -
     reconciler = Reconciler(url, processes)
     server = _health_server(health, reconciler)
     while not stopping:
-        pause = _step(reconciler)
-        _wait(pause, reconciler, processes, server, waker)
+        pause = _step(reconciler, processes)
+        _wait(min(pause, processes.due_in()), reconciler, processes, server, waker)
     if os.getppid() == parent:
         logger.info("Stopping the workers.")
         processes.stop_all()
@@ -55,14 +56,22 @@ def _health_server(address: Address | None, reconciler: Reconciler) -> HealthSer
     return HealthServer(address, Health(why_not_ready)) if address else None
 
 
-def _step(reconciler: Reconciler) -> float:
+def _step(reconciler: Reconciler, processes: Processes) -> float:
     try:
         if reconciler.connect():
-            return reconciler.step()
+            pause = reconciler.step()
+            processes.keep_logs_of(reconciler.wanted)
+            return pause
     except psycopg.Error as error:
         if reconciler.is_leader:
             logger.warning("The database is away: %s", str(error).strip().splitlines()[0])
         reconciler.disconnect()
+        processes.tend()
+    else:
+        if reconciler.is_led_by_another and processes.names:
+            # It starts what is wanted itself, so that what we started would run twice.
+            logger.warning("Another reconciler has taken over: stopping the workers of this one.")
+            processes.stop_all()
     return AWAY_SECONDS
 
 
@@ -73,14 +82,15 @@ def _wait(
     server: HealthServer | None,
     waker: int,
 ) -> None:
-    database = reconciler.fileno()
-    watched = [waker, *processes.filenos()]
-    watched += [database] if database is not None else []
-    watched += [server.fileno()] if server else []
-    readable, _, _ = select.select(watched, [], [], pause)
+    database, asked = reconciler.fileno(), server.fileno() if server else None
+    poll = select.poll()
+    for fileno in (waker, database, asked, *processes.filenos()):
+        if fileno is not None:
+            poll.register(fileno, select.POLLIN)
+    readable = {fileno for fileno, _ in poll.poll(pause * 1000)}
     if waker in readable:
         os.read(waker, 4096)
-    if server and server.fileno() in readable:
+    if server and asked in readable:
         server.answer_one()
     if database in readable:
         try:

@@ -12,18 +12,20 @@ from collections.abc import Mapping
 
 import psycopg
 from psycopg.rows import DictRow
+from psycopg.types.json import Jsonb
 
 from grnry.database.connection import connect
 from grnry.database.queries import load
 from grnry.deployments.deployer import Deployer
 from grnry.deployments.model import (
     Action,
-    BackOff,
     Deployment,
+    Noted,
     Observation,
     Seen,
+    State,
     next_action,
-    what_is_seen,
+    to_note,
 )
 
 logger = logging.getLogger(__name__)
@@ -40,11 +42,10 @@ class Reconciler:
         self._queries = load("grnry.deployments")
         self._connection: psycopg.Connection[DictRow] | None = None
         self._wanted: dict[str, Deployment] = {}
-        self._noted: dict[str, Seen] = {}
-        self._back_offs: dict[str, BackOff] = {}
-        self._deaths: dict[str, str] = {}
+        self._noted: dict[str, Noted] = {}
         self._refreshed = 0.0
         self.is_leader = False
+        self.is_led_by_another = False
 
     def connect(self) -> bool:
         """Connect and become the one who reconciles; false while another is."""
@@ -53,6 +54,7 @@ class Reconciler:
             self.is_leader = False
         if not self.is_leader and self._is_made():
             self.is_leader = self._lead(self._connection)
+            self.is_led_by_another = not self.is_leader
             if self.is_leader:
                 self._connection.execute(self._queries.listen)
                 self._refreshed = 0.0
@@ -84,77 +86,90 @@ class Reconciler:
         """What becomes readable when somebody wants something."""
         return None if self._connection is None else self._connection.fileno()
 
-    def notified(self) -> None:
-        """Something arrived on the connection: look at what is wanted at the next step."""
+    def notified(self) -> bool:
+        """Whether a wish was told, also in between the answers to our own statements."""
         if self._connection is not None:
             for _ in self._connection.notifies(timeout=0):
                 self._refreshed = 0.0
+        return self._refreshed == 0.0
+
+    @property
+    def wanted(self) -> frozenset[str]:
+        """The names of all deployments, as they were read last."""
+        return frozenset(self._wanted)
 
     def step(self) -> float:
         """Compare and act; answers in how many seconds to look again at the latest."""
         now = time.monotonic()
+        self.notified()
         if now - self._refreshed >= REFRESH_SECONDS:
+            self._refreshed = now  # before it is read, as a wish may be made meanwhile
             self._read_wanted()
-            self._refreshed = now
-        observed = self._deployer.poll()
-        for name in self._wanted.keys() | observed.keys():
-            self._act(name, observed.get(name), now)
-        self._note(self._deployer.poll())
-        waits = [b.until - now for n, b in self._back_offs.items() if b.until > now]
-        return max(0.01, min([REFRESH_SECONDS, *waits]))
+        observed = self._poll()
+        names = self._wanted.keys() | observed.keys()
+        acted = [name for name in names if self._act(name, observed.get(name))]
+        self._note(self._poll() if acted else observed)
+        # What was stopped may be gone already, and be wanted anew.
+        return 0.0 if self.notified() or acted else REFRESH_SECONDS
+
+    def _poll(self) -> Mapping[str, Observation]:
+        return self._deployer.poll({name: noted.saved for name, noted in self._noted.items()})
 
     def _read_wanted(self) -> None:
         assert self._connection is not None
         rows = self._connection.execute(self._queries.wanted).fetchall()
         self._wanted = {row["name"]: Deployment.from_row(row) for row in rows}
         # As it stands there, and not as we left it: a wish changes the state as well.
-        self._noted = {row["name"]: Seen.from_row(row) for row in rows}
-        for name in self._back_offs.keys() - {n for n, w in self._wanted.items() if w.is_wanted}:
-            del self._back_offs[name]
-            self._deaths.pop(name, None)
+        self._noted = {row["name"]: Noted.from_row(row) for row in rows}
 
-    def _act(self, name: str, observed: Observation | None, now: float) -> None:
+    def _act(self, name: str, observed: Observation | None) -> bool:
+        """Do what has to be done; false where that is nothing."""
         wanted = self._wanted.get(name)
-        back_off = self._back_offs.get(name, BackOff())
-        match next_action(wanted, observed, now, back_off.until):
+        match next_action(wanted, observed):
             case Action.START:
                 assert wanted is not None
                 logger.info("Starting %s.", name)
                 self._deployer.start(wanted)
-                self._deaths.pop(name, None)
             case Action.STOP:
                 logger.info("Stopping %s.", name)
                 self._deployer.stop(name)
-            case Action.FORGET:
-                assert observed is not None
-                self._deployer.forget(name)
-                self._bury(name, observed, now)
-                self._act(name, None, now)
-
-    def _bury(self, name: str, observed: Observation, now: float) -> None:
-        """A worker has ended: as it was told, or it is started again after a pause."""
-        wanted = self._wanted.get(name)
-        if observed.is_stopping or wanted is None or not wanted.is_wanted:
-            self._back_offs.pop(name, None)
-            self._deaths.pop(name, None)
-            return
-        logger.warning("%s ended: %s", name, observed.message)
-        self._deaths[name] = observed.message
-        self._back_offs.setdefault(name, BackOff()).died(now, observed.ran_seconds)
+            case Action.NOTHING:
+                return False
+        return True
 
     def _note(self, observed: Mapping[str, Observation]) -> None:
+        changed = {}
+        for name, wanted in sorted(self._wanted.items()):
+            noted = to_note(wanted, observed.get(name))
+            if noted != self._noted.get(name):
+                self._tell_failure(name, noted.seen)
+                changed[name] = noted
+        if changed:
+            self._write(changed)
+            self._noted |= changed
+
+    def _tell_failure(self, name: str, seen: Seen) -> None:
+        before = self._noted.get(name)
+        if seen.state is State.FAILED and (before is None or before.seen != seen):
+            logger.warning("%s has failed: %s", name, seen.message)
+
+    def _write(self, changed: Mapping[str, Noted]) -> None:
+        """All at once, as twenty that start together would else be twenty commits."""
         assert self._connection is not None
-        for name, wanted in self._wanted.items():
-            seen = what_is_seen(wanted, observed.get(name), self._deaths.get(name, ""))
-            if seen != self._noted.get(name):
-                self._connection.execute(
-                    self._queries.observe,
-                    {
-                        "name": name,
-                        "state": seen.state,
-                        "message": seen.message,
-                        "retrying": seen.retrying,
-                        "generation": seen.generation,
-                    },
-                )
-                self._noted[name] = seen
+        rows = [_row(self._wanted[name], noted) for name, noted in changed.items()]
+        with self._connection.transaction(), self._connection.cursor() as cursor:
+            cursor.executemany(self._queries.observe, rows)
+
+
+def _row(wanted: Deployment, noted: Noted) -> dict[str, object]:
+    return {
+        "name": wanted.name,
+        "state": noted.seen.state,
+        "message": noted.seen.message.replace("\0", "\ufffd"),
+        "retrying": noted.seen.retrying,
+        "generation": noted.generation,
+        "run": noted.run,
+        "saved": Jsonb(dict(noted.saved)),
+        "wanted_run": wanted.run,
+        "desired": "running" if wanted.is_wanted else "stopped",
+    }

@@ -1,12 +1,14 @@
 """What rooms ask of deployments, as part of their own transactions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from grnry.database.queries import Queries, load
-from grnry.database.transaction import Json, Transaction
-from grnry.deployments.model import State
+from grnry.database.transaction import Json, Row, Statement, Transaction
+from grnry.deployments.model import Resources, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,12 @@ class Condition:
 
 
 def save(
-    transaction: Transaction, name: str, command: Sequence[str], environment: Mapping[str, str]
+    transaction: Transaction,
+    name: str,
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    replicas: int = 1,
+    resources: Resources | None = None,
 ) -> None:
     """Say what should run; what runs already is outdated until its next start."""
     transaction.run(
@@ -37,25 +44,33 @@ def save(
         name=name,
         command=list(command),
         environment=Json(dict(environment)),
+        replicas=replicas,
+        resources=Json(msgspec.to_builtins(resources or Resources())),
     )
 
 
 def start(transaction: Transaction, name: str) -> None:
-    _want(transaction, name, "running")
+    """Have it run. What runs already is left as it is; what was given up is tried again."""
+    _wish(transaction, name, _queries().start)
+
+
+def restart(transaction: Transaction, name: str) -> None:
+    """Have it run anew, as it is saved now; what runs ends first."""
+    _wish(transaction, name, _queries().restart)
 
 
 def stop(transaction: Transaction, name: str) -> None:
-    _want(transaction, name, "stopped")
-
-
-def _want(transaction: Transaction, name: str, desired: str) -> None:
-    transaction.run(_queries().want, name=name, desired=desired)
-    transaction.rows(_queries().notify)
+    """Have it end when what is in hand is finished."""
+    _wish(transaction, name, _queries().stop)
 
 
 def delete(transaction: Transaction, name: str) -> None:
     """Forget it; the reconciler stops what still runs."""
-    transaction.run(_queries().delete, name=name)
+    _wish(transaction, name, _queries().delete)
+
+
+def _wish(transaction: Transaction, name: str, statement: Statement) -> None:
+    transaction.run(statement, name=name)
     transaction.rows(_queries().notify)
 
 
@@ -63,19 +78,20 @@ def condition(transaction: Transaction, name: str) -> Condition | None:
     return conditions(transaction, [name]).get(name)
 
 
-def conditions(transaction: Transaction, names: Sequence[str]) -> dict[str, Condition]:
-    """Of those that there are."""
+def conditions(transaction: Transaction, names: Collection[str]) -> dict[str, Condition]:
+    """Of each that there is."""
     rows = transaction.rows(_queries().states, names=list(names))
     return {row["name"]: _condition(row) for row in rows}
 
 
-def _condition(row: Mapping[str, Any]) -> Condition:
+def _condition(row: Row) -> Condition:
     state = State(row["state"])
     if state is State.STOPPED:
         return Condition(state)
     if not row["is_observed"]:
         return Condition(State.FAILED, "nobody watches it at the moment", retrying=True)
-    is_outdated = state is State.RUNNING and row["observed_generation"] != row["generation"]
+    is_this_run = row["observed_run"] == row["run"]
+    is_outdated = is_this_run and row["observed_generation"] != row["generation"]
     return Condition(state, row["message"], row["retrying"], is_outdated)
 
 

@@ -10,11 +10,16 @@ from typing import Protocol
 
 from grnry.deployments.health import Health, HealthServer
 from grnry.deployments.reporting import Reporter, Said
+from grnry.errors import GranaryError
 
 logger = logging.getLogger(__name__)
 
 HEALTH_VARIABLE = "GRNRY_HEALTH"
 LOOK_SECONDS = 1.0
+
+
+class CannotGoOn(GranaryError):  # noqa: N818 - it names what the worker is
+    """Starting it again is no use until somebody has changed something."""
 
 
 class Report(Protocol):
@@ -46,6 +51,10 @@ class Work(Protocol):
 
     def report(self) -> Report: ...
 
+    def is_stuck(self) -> str:
+        """Why its process is to be replaced: it waits for what never comes. Empty where not."""
+        ...
+
     def metrics(self) -> str: ...
 
 
@@ -71,21 +80,33 @@ def run_worker(work: Work, environment: Mapping[str, str]) -> int:
     for sig in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sig, on_signal)
     _serve_health(work, environment)
-    engine = threading.Thread(target=target, name="engine")
+    engine = threading.Thread(target=target, name="engine", daemon=True)
     engine.start()
-    _report_until(done, work, reporter)
+    if why := _report_until(done, work, reporter):
+        logger.error("The worker ends: %s", why)
+        reporter.tell(Said("FAILED", why, retrying=True))
+        return 1
     engine.join()
     if failed:
-        reporter.tell(Said("FAILED", str(failed[0]), retrying=True))
+        reporter.tell(last_word(failed[0]))
     return 1 if failed else 0
 
 
-def _report_until(done: threading.Event, work: Work, reporter: Reporter) -> None:
+def last_word(error: BaseException) -> Said:
+    """What a worker says that ends by an error."""
+    return Said("FAILED", str(error), retrying=not isinstance(error, CannotGoOn))
+
+
+def _report_until(done: threading.Event, work: Work, reporter: Reporter) -> str:
+    """Report until it is done; answers why where it is stuck."""
     while not done.is_set():
+        if why := work.is_stuck():
+            return why
         report = work.report()
         reporter.tell(Said(report.state, report.message, report.retrying))
         work.changed.wait(LOOK_SECONDS)
         work.changed.clear()
+    return ""
 
 
 def _serve_health(work: Work, environment: Mapping[str, str]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from grnry.household.log_files import LogFile
+from grnry.logs import LogFile
 
 BLOCK = 64 * 1024
 

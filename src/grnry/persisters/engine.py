@@ -11,8 +11,10 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from grnry.database.address import place_of
 from grnry.database.leases import Leases
-from grnry.deployments.worker import run_worker
+from grnry.deployments.reporting import replica_of
+from grnry.deployments.worker import CannotGoOn, run_worker
 from grnry.errors import StartError
 from grnry.log.cluster import Cluster
 from grnry.log.consumer import Consumer, Listener, Membership
@@ -36,6 +38,7 @@ class Assignment(msgspec.Struct, frozen=True):
     batch_timeout_ms: int = 200
     table: tuple[str, str] | None = None
     """Schema and name of a live segment's table; none where the event store is written."""
+    datasource: str = ""
 
     VARIABLE = "GRNRY_PERSISTER"
 
@@ -61,7 +64,7 @@ class Assignment(msgspec.Struct, frozen=True):
 class PersisterWork:
     """One worker of a persister."""
 
-    def __init__(self, assignment: Assignment, settings: Settings, replica: int) -> None:
+    def __init__(self, assignment: Assignment, settings: Settings, replica: str) -> None:
         self._status = Status()
         self._assignment = assignment
         self._cluster = Cluster.of(settings)
@@ -90,6 +93,9 @@ class PersisterWork:
     def report(self) -> Report:
         return self._status.report()
 
+    def is_stuck(self) -> str:
+        return self._status.is_stuck()
+
     def metrics(self) -> str:
         labels = f'{{event_type="{self._assignment.event_type}"}}'
         return (
@@ -100,10 +106,26 @@ class PersisterWork:
         )
 
 
+def expect_own_database(datasource: str, own: str) -> None:
+    """Raise CannotGoOn where another database is named than the platform's own."""
+    if not datasource:
+        return
+    wanted, ours = place_of(datasource.partition("?")[0]), place_of(own)
+    if (wanted.host, wanted.port, wanted.database) != (ours.host, ours.port, ours.database):
+        raise CannotGoOn(
+            f"spring.datasource.url names the database {wanted.database} on {wanted.host}:"
+            f"{wanted.port}, and this version writes to the platform's own only. Take the key out "
+            "of appConfig, then start the persister again."
+        )
+
+
 def run_persister(words: Sequence[str], environment: Mapping[str, str]) -> int:
     """`grnry run persister <event type>`."""
     assignment = Assignment.from_environment(environment)
     if list(words) != [assignment.event_type]:
         raise StartError(f"Asked to persist {words}, but told how to persist {assignment}.")
     settings = Settings.from_environment(environment)
-    return run_worker(PersisterWork(assignment, settings, replica=0), environment)
+    expect_own_database(
+        assignment.datasource, settings.worker_database_url or settings.database_url
+    )
+    return run_worker(PersisterWork(assignment, settings, replica_of(environment)), environment)

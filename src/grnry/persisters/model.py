@@ -1,31 +1,18 @@
-"""A persister as a value: its configuration, its defaults. Pure."""
+"""A persister as a value, and what it wants to run. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from grnry.persisters import configuration
 from grnry.persisters.engine import Assignment
 
 PG = "pg"
 LIVE_SEGMENT = "live-segment"
 
 APP_NAME = "grnry-eventstore-pg"
-
-DEFAULT_APP_CONFIG: Mapping[str, str] = {
-    "eventstore.tablename": "public.eventstore",
-    "eventstore.batchSize": "5000",
-    "eventstore.batchTimeout": "200",
-    "spring.cloud.stream.bindings.input.consumer.concurrency": "1",
-    "spring.cloud.stream.bindings.input.consumer.partitioned": "true",
-}
-
-DEFAULT_DEPLOYER_CONFIG: Mapping[str, str] = {
-    "kubernetes.limits.cpu": "500m",
-    "kubernetes.requests.cpu": "500m",
-    "kubernetes.limits.memory": "512Mi",
-    "kubernetes.requests.memory": "512Mi",
-}
+LATEST = "latest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +21,7 @@ class Persister:
 
     event_type: str
     project: str
+    topic: str
     app_version: str
     app_config: Mapping[str, str]
     deployer_config: Mapping[str, str]
@@ -44,6 +32,7 @@ class Persister:
         return cls(
             row["event_type"],
             row["project"],
+            row["topic"],
             row["app_version"],
             row["app_config"],
             row["deployer_config"],
@@ -57,12 +46,39 @@ def stream_name(event_type: str, kind: str = PG) -> str:
 
 
 def assignment(event_type: str, topic: str, app_config: Mapping[str, str]) -> Assignment:
-    given = {key.lower(): value for key, value in {**DEFAULT_APP_CONFIG, **app_config}.items()}
+    batch_size, batch_timeout_ms = configuration.batch_of(app_config)
     return Assignment(
         event_type=event_type,
         topic=topic,
         group=stream_name(event_type),
         deployment=stream_name(event_type),
-        batch_size=int(given["eventstore.batchsize"]),
-        batch_timeout_ms=int(given["eventstore.batchtimeout"]),
+        batch_size=batch_size,
+        batch_timeout_ms=batch_timeout_ms,
+        datasource=configuration.datasource_of(app_config),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a persister's configuration is to be."""
+
+    app_config: Mapping[str, str]
+    deployer_config: Mapping[str, str]
+    app_version: str | None = None
+    """Where it is to be another one."""
+
+    with_defaults: bool = False
+    """Whether what is not given is as it is by default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a persister is."""
+
+    records: int
+    """How many records of the topic are done with: rows, or dead letters, or there already."""
+
+    lag: int
+    """How many wait in the log."""
+
+    dead_letters: int

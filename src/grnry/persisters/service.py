@@ -1,21 +1,28 @@
 """What can be done with persisters."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 
+from grnry import __version__
 from grnry.database.pool import Database
 from grnry.database.queries import Queries, load
 from grnry.database.transaction import Json, Transaction
 from grnry.deployments import service as deployments
+from grnry.deployments.log_files import Logs
 from grnry.deployments.service import Condition
-from grnry.errors import NotFound
+from grnry.errors import BadInput, NotFound, Problem
+from grnry.log.admin import Admin
+from grnry.log.model import Lag
+from grnry.persisters import configuration
+from grnry.persisters.configuration import DEFAULT_APP_CONFIG, DEFAULT_DEPLOYER_CONFIG
 from grnry.persisters.live_segment.model import DEFAULT_CONFIG, live_assignment
 from grnry.persisters.model import (
-    DEFAULT_APP_CONFIG,
-    DEFAULT_DEPLOYER_CONFIG,
+    LATEST,
     LIVE_SEGMENT,
     PG,
+    Change,
     Persister,
+    Progress,
     assignment,
     stream_name,
 )
@@ -31,8 +38,10 @@ class Action(StrEnum):
 class Persisters:
     """The persisters of data-in event types."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, logs: Logs, admin: Admin) -> None:
         self._database = database
+        self._logs = logs
+        self._admin = admin
 
     def find(self, project: str, event_type: str) -> tuple[Persister, Condition]:
         """A persister and its state."""
@@ -52,13 +61,48 @@ class Persisters:
                     deployments.stop(transaction, name)
             return _condition(transaction, event_type)
 
+    def change(
+        self,
+        project: str,
+        event_type: str,
+        change: Change,
+        expect: Callable[[Persister], None] | None = None,
+    ) -> Persister:
+        """Replace its configuration, as of its next start.
+
+        `expect` may refuse the stored one, which nobody changes meanwhile.
+        """
+        with self._database.transaction() as transaction:
+            transaction.rows(_queries().lock, event_type=event_type)
+            stored = _find(transaction, project, event_type)
+            if expect is not None:
+                expect(stored)
+            _change(transaction, stored, change)
+            return _find(transaction, project, event_type)
+
+    def logs(self, project: str, event_type: str, lines: int) -> list[str]:
+        """The last lines that its workers wrote."""
+        with self._database.transaction() as transaction:
+            _find(transaction, project, event_type)
+        return self._logs.last(stream_name(event_type), lines)
+
+    def progress(self, project: str, event_type: str) -> Progress:
+        """How far it is in its topic, by what the database has taken."""
+        name = stream_name(event_type)
+        with self._database.transaction() as transaction:
+            persister = _find(transaction, project, event_type)
+            rows = transaction.rows(_queries().offsets, deployment=name)
+            dead = int(transaction.value(_queries().dead_letters, deployment=name) or 0)
+        stored = {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
+        spans = self._admin.spans(self._admin.partitions(persister.topic))
+        waiting = sum(Lag(stored.get(one), span).records for one, span in spans.items())
+        return Progress(sum(offset or 0 for offset in stored.values()), waiting, dead)
+
 
 def create(transaction: Transaction, event_type: str, topic: str) -> None:
     """Make a data-in event type's persister, stopped. Part of the event type's transaction."""
     _add(transaction, event_type, PG, DEFAULT_APP_CONFIG, DEFAULT_DEPLOYER_CONFIG)
-    work = assignment(event_type, topic, DEFAULT_APP_CONFIG)
-    command = ["persister", event_type]
-    deployments.save(transaction, work.deployment, command, work.to_environment())
+    _deploy(transaction, event_type, topic, DEFAULT_APP_CONFIG, DEFAULT_DEPLOYER_CONFIG)
 
 
 def create_live(
@@ -102,6 +146,49 @@ def delete(transaction: Transaction, event_type: str, kind: str) -> None:
     name = stream_name(event_type, kind)
     deployments.delete(transaction, name)
     transaction.run(_queries().forget, deployment=name)
+
+
+def _deploy(
+    transaction: Transaction,
+    event_type: str,
+    topic: str,
+    app: configuration.Config,
+    deployer: configuration.Config,
+) -> None:
+    work = assignment(event_type, topic, app)
+    deployments.save(
+        transaction,
+        work.deployment,
+        ["persister", event_type],
+        work.to_environment(),
+        configuration.replicas_of(app),
+        configuration.resources_of(deployer),
+    )
+
+
+def _change(transaction: Transaction, stored: Persister, change: Change) -> None:
+    found = list(
+        configuration.problems(change.app_config, change.deployer_config, stored.app_config)
+    )
+    version = change.app_version or stored.app_version
+    if version not in (LATEST, __version__):
+        reason = f"must be '{LATEST}' or '{__version__}' but is '{version[:100]}'"
+        found.append(Problem("appVersion", reason))
+    if found:
+        raise BadInput(found)
+    app = configuration.unmasked(change.app_config, stored.app_config)
+    deployer = dict(change.deployer_config)
+    if change.with_defaults:
+        app = configuration.with_defaults(app, DEFAULT_APP_CONFIG)
+        deployer = configuration.with_defaults(deployer, DEFAULT_DEPLOYER_CONFIG)
+    transaction.run(
+        _queries().change,
+        event_type=stored.event_type,
+        app_version=version,
+        app_config=Json(app),
+        deployer_config=Json(deployer),
+    )
+    _deploy(transaction, stored.event_type, stored.topic, app, deployer)
 
 
 def _find(transaction: Transaction, project: str, event_type: str) -> Persister:

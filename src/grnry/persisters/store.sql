@@ -3,12 +3,29 @@ insert into grnry.persisters (event_type, kind, app_config, deployer_config)
 values (%(event_type)s, %(kind)s, %(app_config)s, %(deployer_config)s);
 
 -- name: find
-select persister.event_type, event_type.project, persister.app_version, persister.app_config,
-  persister.deployer_config, persister.last_updated
+select persister.event_type, event_type.project, event_type.topic_name as topic,
+  persister.app_version, persister.app_config, persister.deployer_config, persister.last_updated
 from grnry.persisters as persister
 join grnry.event_types as event_type on event_type.name = persister.event_type
 where persister.event_type = %(event_type)s and event_type.project = %(project)s
   and event_type.phase = 'ready' and persister.kind = 'pg';
+
+-- name: lock
+select from grnry.persisters where event_type = %(event_type)s for update;
+
+-- name: change
+update grnry.persisters
+set app_version = %(app_version)s, app_config = %(app_config)s,
+  deployer_config = %(deployer_config)s,
+  -- Its entity tag, so that two changes within a microsecond have two.
+  last_updated = greatest(clock_timestamp(), last_updated + interval '1 microsecond')
+where event_type = %(event_type)s;
+
+-- name: offsets
+select topic, partition, next_offset from grnry.leases where deployment = %(deployment)s;
+
+-- name: dead_letters
+select count(*) from grnry.dead_letters where deployment = %(deployment)s;
 
 -- name: forget
 delete from grnry.leases where deployment = %(deployment)s;

@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 
 IDLE_SECONDS = 0.5
+SETTLE_SECONDS = 0.02
 BATCHES_IN_HAND = 2
 PIECE = 500
 REVOKE_SECONDS = 5.0
@@ -119,10 +120,16 @@ class Engine:
         while not self._stop.is_set():
             self._start_granted()
             self._commit_stored()
-            records = self._consumer.read(self._piece, IDLE_SECONDS)
+            self._tell_trouble()
+            records = self._consumer.read(self._piece, self._idle_seconds())
             self._tell_trouble()
             if records:
                 self._hand_over(self._filled(Batch.of(records, self._target)))
+
+    def _idle_seconds(self) -> float:
+        """How long to wait for records; not long while there is something else to see to."""
+        is_settled = self._consumer.is_member and not self._granted
+        return IDLE_SECONDS if is_settled or self._consumer.trouble else SETTLE_SECONDS
 
     def _tell_trouble(self) -> None:
         if self._consumer.trouble:
@@ -217,10 +224,12 @@ class Engine:
                 self._writer.disconnect()
                 return
             self._is_writing.set()
+            self._status.at_work(yes=True)
             try:
                 job()
             finally:
                 self._is_writing.clear()
+                self._status.at_work(yes=False)
 
     def _finish(self) -> None:
         """The last job."""
@@ -274,6 +283,8 @@ class Engine:
             raise error
         if verdict is not Verdict.PASSING:
             self._writer.disconnect()
+        self._status.at_work(yes=False)
         if self._give_up.wait(pause):
             raise _Stopped
+        self._status.at_work(yes=True)
         return min(pause * 2, LONGEST_PAUSE)

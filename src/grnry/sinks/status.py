@@ -7,6 +7,9 @@ from dataclasses import dataclass
 PATIENCE_SECONDS = 10.0
 """How long trouble may last before a worker that runs is called failed."""
 
+STUCK_SECONDS = 120.0
+"""How long one step may take; then nothing answers any more that could break it off."""
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -25,14 +28,27 @@ class Status:
         self._is_consuming = False
         self._troubles: dict[str, tuple[float, str]] = {}
         self._failures: dict[str, Report] = {}
+        self._at_work_since = 0.0
         self.changed = threading.Event()
         self.rows = 0
         self.dead = 0
 
+    def at_work(self, *, yes: bool) -> None:
+        """A step that may be stuck begins, or one is done and the next begins, or all are."""
+        self._at_work_since = time.monotonic() if yes else 0.0
+
+    def is_stuck(self) -> str:
+        since = self._at_work_since
+        if since and time.monotonic() - since > STUCK_SECONDS:
+            return f"the database has neither answered nor refused for {STUCK_SECONDS:.0f} s"
+        return ""
+
     def consuming(self, *, yes: bool) -> None:
         with self._lock:
+            is_new = self._is_consuming != yes
             self._is_consuming = yes
-        self.changed.set()
+        if is_new:
+            self.changed.set()
 
     def trouble(self, where: str, message: str) -> None:
         """Something is away; `clear` says that it is back."""
