@@ -61,6 +61,9 @@ EXPECTED: dict[str, set[str]] = {
     "GET /event-types": ALL,
     f"GET /{EVENT_TYPE}": ALL,
     f"GET /{EVENT_TYPE}/{{version}}": ALL,
+    "GET /events": ALL,
+    "GET /events/{correlation_id}": ALL,
+    "GET /events/{correlation_id}/{event_id}": ALL,
 }
 IN_PROJECT: dict[str, set[str]] = {
     "POST event-types": WRITE,

@@ -20,6 +20,8 @@ from grnry.event_types import api as event_types_api
 from grnry.event_types.service import EventTypes
 from grnry.events import api as events_api
 from grnry.events.collector import Collector
+from grnry.events.reading import api as reading_api
+from grnry.events.reading.service import Events
 from grnry.http.app import create_app
 from grnry.http.links import Links
 from grnry.http.metrics import new_registry
@@ -92,6 +94,7 @@ class ControlPlane:
                 event_types_api.router(self.event_types, links),
                 events_api.router(),
                 persisters_api.router(self.persisters, links),
+                reading_api.router(Events(self.database), links),
             ],
             raw_routes=[*self.collector.routes(), *self.trust.routes(links)],
             checks={"database": self.check_database, "log": self.check_log},
