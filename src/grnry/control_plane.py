@@ -20,6 +20,7 @@ from grnry.event_types import api as event_types_api
 from grnry.event_types.service import EventTypes
 from grnry.events import api as events_api
 from grnry.events.collector import Collector
+from grnry.events.expiry.work import ensure_reaper
 from grnry.events.reading import api as reading_api
 from grnry.events.reading.service import Events
 from grnry.http.app import create_app
@@ -79,6 +80,7 @@ class ControlPlane:
         self.trust.prepare()
         wait_for_log(self.admin)
         self.event_types.heal()
+        ensure_reaper(self.database)
 
     def app(self) -> FastAPI:
         links = Links(self._settings.public_url)

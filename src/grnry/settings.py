@@ -84,6 +84,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_body_bytes: Annotated[int, Meta(ge=1024)] = 16 * 1024 * 1024
     """The largest request body."""
 
+    expiry_seconds: Annotated[int, Meta(ge=1, le=86_400)] = 600
+    """How often the reaper looks for events that have expired."""
+
     max_url_bytes: Annotated[int, Meta(ge=256)] = 8192
     """The longest URL."""
 

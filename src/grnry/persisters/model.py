@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from grnry.persisters.engine import Assignment
+from grnry.persisters.event_store import GRACE
 
 PG = "pg"
 LIVE_SEGMENT = "live-segment"
@@ -65,4 +66,5 @@ def assignment(event_type: str, topic: str, app_config: Mapping[str, str]) -> As
         deployment=stream_name(event_type),
         batch_size=int(given["eventstore.batchsize"]),
         batch_timeout_ms=int(given["eventstore.batchtimeout"]),
+        ttl_grace_period=given.get("eventstore.ttlgraceperiod", GRACE),
     )
