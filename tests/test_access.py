@@ -70,6 +70,7 @@ IN_PROJECT: dict[str, set[str]] = {
     f"POST {EVENT_TYPE}": WRITE,
     f"DELETE {EVENT_TYPE}": WRITE,
     f"POST {EVENT_TYPE}/events": SEND,
+    f"GET {EVENT_TYPE}/trace": READ,
     f"GET {PERSISTER}": READ,
     f"GET {PERSISTER}/state": READ,
     f"POST {PERSISTER}/state": WRITE,

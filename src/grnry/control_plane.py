@@ -23,6 +23,8 @@ from grnry.events.collector import Collector
 from grnry.events.expiry.work import ensure_reaper
 from grnry.events.reading import api as reading_api
 from grnry.events.reading.service import Events
+from grnry.events.tracing import api as tracing_api
+from grnry.events.tracing.service import Tracing
 from grnry.http.app import create_app
 from grnry.http.links import Links
 from grnry.http.metrics import new_registry
@@ -69,6 +71,7 @@ class ControlPlane:
         self.users = Users(self.database, outside_issuer=outside)
         self.event_types = EventTypes(self.database, self.admin)
         self.persisters = Persisters(self.database)
+        self.tracing = Tracing(self.database, self.event_types, self.admin, cluster)
         self.members = Members(self.database, self.event_types.consumer_roles, outside)
         self.collector = Collector(self.event_types, self.producer, settings.max_body_bytes)
 
@@ -93,6 +96,8 @@ class ControlPlane:
             projects=self.projects,
             routers=[
                 *self._project_routers(links),
+                # Before the event types, whose versions would take its path for one of theirs.
+                tracing_api.router(self.tracing, links),
                 event_types_api.router(self.event_types, links),
                 events_api.router(),
                 persisters_api.router(self.persisters, links),

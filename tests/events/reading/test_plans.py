@@ -38,10 +38,12 @@ class Explained(Transaction):
 
     def rows_read(self) -> float:
         """Of the table itself, those that were left out included."""
-        return sum(
-            (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
-            for node in self.scans()
-        )
+        return sum(map(_rows_of, self.scans()))
+
+
+def _rows_of(node: dict[str, Any]) -> float:
+    rows = node["Actual Rows"] + node.get("Rows Removed by Filter", 0)
+    return float(rows * node["Actual Loops"])
 
 
 def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
