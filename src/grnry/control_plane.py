@@ -73,7 +73,7 @@ class ControlPlane:
         self.persisters = Persisters(self.database)
         self.tracing = Tracing(self.database, self.event_types, self.admin, cluster)
         self.members = Members(self.database, self.event_types.consumer_roles, outside)
-        self.collector = Collector(self.event_types, self.producer, settings.max_body_bytes)
+        self.collector = Collector(self.event_types, self.producer, settings)
 
     def prepare(self) -> None:
         """Bring database and log to where the first request finds all it needs."""

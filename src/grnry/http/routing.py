@@ -220,6 +220,8 @@ class RawRoute(Route):
     permission: Permission
     described: Mapping[str, Any] | None = None
     """Its operation in the machine-readable contract."""
+    streams: Callable[[str], bool] | None = None
+    """Tells by its content type a body that is handled while it comes, and may be longer."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         match, found = super().matches(scope)
@@ -235,6 +237,7 @@ def raw_route(
     described: Mapping[str, Any] | None = None,
     *,
     permission: Permission,
+    streams: Callable[[str], bool] | None = None,
 ) -> RawRoute:
     """An async route that reads its body itself, beneath the same authentication and errors."""
 
@@ -244,6 +247,7 @@ def raw_route(
 
     route = RawRoute(path, guarded if permission.needs_token else endpoint, methods=methods)
     route.permission = permission
+    route.streams = streams
     if described:
         said = said_with(described.get("description", ""), permission)
         route.described = {**described, "description": said, PERMISSION: permission.name}
