@@ -25,6 +25,7 @@ from grnry.events.room import Room
 from grnry.events.splitting import TooLarge, is_ndjson, split, unpack
 from grnry.events.streaming import Lines, unpacker
 from grnry.events.taking import Taking
+from grnry.events.together import Together
 from grnry.http.error_model import PayloadTooLarge
 from grnry.http.routing import PROJECT_PREFIX, RawRoute, raw_route
 from grnry.identity.access import SEND
@@ -104,7 +105,7 @@ class Collector:
 
     def __init__(self, event_types: EventTypes, producer: Producer, settings: Settings) -> None:
         self._event_types = event_types
-        self._producer = producer
+        self._together = Together(producer)
         self._max_bytes = settings.max_body_bytes
         self._max_stream_bytes = settings.max_stream_bytes
         self._room = Room(settings.collector_mb * 2**20)
@@ -120,7 +121,7 @@ class Collector:
         """202 with how many events were taken, and why the others were not."""
         project = request.path_params.get("project_name", GLOBAL)
         known = await self._event_type(project, request.path_params["event_type_name"])
-        taking = Taking(self._producer, known.topic, known.extractor, _headers(request))
+        taking = Taking(self._together, known.topic, known.extractor, _headers(request))
         try:
             if is_ndjson(request.headers.get("content-type", "")):
                 await self._take_lines(request, taking)

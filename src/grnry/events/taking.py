@@ -1,12 +1,11 @@
 """One request's events on their way into the log: batch by batch, the next made ready meanwhile."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from grnry.events.metadata import MetadataExtractor, Rejected
 from grnry.events.streaming import Line, TooLong
-from grnry.log.producer import Outcome, Producer
+from grnry.events.together import Together
 from grnry.log.records import LARGEST_RECORD, LogAway, Outgoing
 
 MOST_LISTED = 1000
@@ -18,12 +17,12 @@ class Taking:
 
     def __init__(
         self,
-        producer: Producer,
+        together: Together,
         topic: str,
         extractor: MetadataExtractor,
         headers: Mapping[str, str],
     ) -> None:
-        self._producer = producer
+        self._together = together
         self._topic = topic
         self._extractor = extractor
         self._headers = headers
@@ -68,18 +67,8 @@ class Taking:
 
     async def _send(self, records: Sequence[Outgoing]) -> None:
         """Wait until the log has all of them; where it does not, none of them counts as taken."""
-        loop = asyncio.get_running_loop()
-        decided: asyncio.Future[Outcome] = loop.create_future()
-
-        def tell(outcome: Outcome) -> None:
-            if not decided.done():
-                decided.set_result(outcome)
-
-        def done(outcome: Outcome) -> None:
-            loop.call_soon_threadsafe(tell, outcome)
-
-        self._producer.send(self._topic, records, done)
-        reasons = [reason for reason in await decided if reason is not None]
+        outcome = await self._together.send(self._topic, records)
+        reasons = [reason for reason in outcome if reason is not None]
         if reasons:
             before = f" after {self._accepted} that were" if self._accepted else ""
             raise LogAway(
