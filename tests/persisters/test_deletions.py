@@ -56,6 +56,21 @@ class Sink:
     def ending(self) -> set[str]:
         return {name for name, row in self.rows().items() if row["expires"] is not None}
 
+    def describe(self, name: str, *event_ids: str) -> None:
+        """An event type whose versions have these expressions."""
+        self._owner.execute(
+            "insert into grnry.event_types (name, project, type, display_name, replication,"
+            " partition_count, retention_ms, created_by, modified_by, phase)"
+            " values (%s, 'global', 'data_in', %s, 1, 1, 1, '{}', '{}', 'ready')",
+            [name, name],
+        )
+        for version, event_id in enumerate(event_ids, 1):
+            self._owner.execute(
+                "insert into grnry.event_type_versions"
+                " (name, version, eventstore_ttl, event_id_expression) values (%s, %s, 'P1D', %s)",
+                [name, version, event_id],
+            )
+
     def dead(self) -> list[str]:
         found = self._owner.execute("select reason from grnry.dead_letters").fetchall()
         return [row["reason"] for row in found]
@@ -130,6 +145,14 @@ def test_random_ids_name_nothing_unless_it_is_what_has_expired(sink: Sink) -> No
     sink.write(deletion(4, b"a", b"new and random"))
     sink.write(deletion(5, b"b", b"2", deletion_cause=b"expiry"))
     assert sink.ending() == {"a/0", "a/1", "b/2"}
+
+
+def test_whether_ids_are_random_is_known_from_the_latest_version(sink: Sink) -> None:
+    sink.describe("calls", "payload.id", "#randomUUID()")
+    sink.be(EventStore("calls"))
+    sink.write(sent(0, b"a", b"0"), sent(1, b"a", b"1"))
+    sink.write(deletion(2, b"a", b"new and random"))
+    assert sink.ending() == {"a/0", "a/1"}
 
 
 def test_among_poison_and_what_is_stored_already(sink: Sink) -> None:

@@ -240,6 +240,23 @@ def test_who_is_at_work_on_a_row_keeps_it(field: Field, caller: Caller) -> None:
     assert field.ids() == []
 
 
+def test_what_is_left_of_a_deleted_type_goes_when_it_is_old(field: Field, caller: Caller) -> None:
+    field.add("old", 2 * DAY)
+    field.add("young", HOUR)
+    left = caller.make(eventstoreTTL="P1D", partitionCount=1)
+    field.run(
+        "update public.eventstore set event_type = %s where event_type = %s", left, field.name
+    )
+    caller.delete(f"/event-types/{left}")
+    assert {one["eventId"] for one in caller.get(f"/events?type={left}")["events"]} == {
+        "old",
+        "young",
+    }
+    field.reaper().reap(NOW)
+    assert [one["eventId"] for one in caller.get(f"/events?type={left}")["events"]] == ["young"]
+    field.run("delete from public.eventstore where event_type = %s", left)
+
+
 def test_batches_are_as_large_as_they_are_quick() -> None:
     assert next_batch(100, 0.001) == 200
     assert next_batch(MOST_DELETED, 0.001) == MOST_DELETED

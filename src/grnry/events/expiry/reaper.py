@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 import orjson
 
 from grnry.database.pool import Database
+from grnry.database.transaction import Transaction
 from grnry.events.expiry import store
 from grnry.events.expiry.ages import cutoff
 from grnry.events.expiry.store import START, Expired, Kept, Place, Progress
@@ -61,9 +62,12 @@ class Reaper:
         """Tell of what has expired, then take away what is past its end."""
         now = now or datetime.now(UTC)
         with self._database.transaction() as transaction:
-            kept = store.event_types(transaction)
+            kept, former = store.event_types(transaction), store.former(transaction)
         failures = self._tell_of_all(kept, now)
-        self._delete(int(now.timestamp() * 1000))
+        ms = int(now.timestamp() * 1000)
+        self._delete(lambda transaction, limit: store.delete(transaction, ms, limit))
+        for event_type in former:
+            self._delete_of(event_type, now)
         if failures:
             raise failures[0]
 
@@ -142,12 +146,22 @@ class Reaper:
 
     # Deleting ---------------------------------------------------------------------------------
 
-    def _delete(self, now: int) -> None:
+    def _delete_of(self, former: Kept, now: datetime) -> None:
+        """What is left of a deleted event type goes without a word: nobody reads its topic."""
+        before = cutoff(now, former.ttl)
+        if before is not None:
+            self._delete(
+                lambda transaction, limit: store.delete_of_former(
+                    transaction, former.name, before, limit
+                )
+            )
+
+    def _delete(self, delete: Callable[[Transaction, int], int]) -> None:
         """In batches as large as are quickly done."""
         while not self._stopping.is_set():
             began = time.monotonic()
             with self._database.transaction() as transaction:
-                gone = store.delete(transaction, now, self._batch)
+                gone = delete(transaction, self._batch)
             took = time.monotonic() - began
             self.counted.deleted += gone
             if gone < self._batch:

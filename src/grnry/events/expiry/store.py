@@ -53,6 +53,12 @@ def event_types(transaction: Transaction) -> list[Kept]:
     return [Kept(row["name"], row["topic"], row["ttl"]) for row in rows]
 
 
+def former(transaction: Transaction) -> list[Kept]:
+    """Event types that were deleted, and whose data was not."""
+    rows = transaction.rows(_queries().former)
+    return [Kept(row["name"], row["topic"], row["ttl"]) for row in rows]
+
+
 def progress(transaction: Transaction, event_type: str, again_at: datetime) -> Progress | None:
     """Begins with a new type; nothing of one that is gone."""
     values = {"event_type": event_type}
@@ -113,6 +119,11 @@ def reach_again(
 
 def end_round(transaction: Transaction, event_type: str, again_at: datetime) -> None:
     transaction.run(_queries().end_round, event_type=event_type, again_at=again_at)
+
+
+def delete_of_former(transaction: Transaction, event_type: str, before: int, limit: int) -> int:
+    values = {"event_type": event_type, "before": before}
+    return transaction.run(_queries().delete_of_former, **values, limit=limit)
 
 
 def delete(transaction: Transaction, now: int, limit: int) -> int:

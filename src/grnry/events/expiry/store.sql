@@ -40,6 +40,23 @@ update grnry.expiry
 set again_at = %(again_at)s, again_reached = null, again_until = reached
 where event_type = %(event_type)s;
 
+-- name: former
+-- Nobody hears of the events of deleted event types: they have no topic.
+select name, '' as topic, eventstore_ttl as ttl from grnry.former_event_types as former
+where type = 'data_in'
+  and not exists (select from grnry.event_types as now where now.name = former.name)
+order by name;
+
+-- name: delete_of_former
+with gone as (
+  select ctid from public.eventstore
+  where event_type = %(event_type)s and created < %(before)s
+  order by created
+  limit %(limit)s
+  for update skip locked
+)
+delete from public.eventstore where ctid = any(array(select ctid from gone));
+
 -- name: delete
 -- Who is at work on a row keeps it until the next time.
 with gone as (

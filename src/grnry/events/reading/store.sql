@@ -1,6 +1,10 @@
 -- name: types_of
+-- Those whose event type was deleted and whose data was not, too.
 select name from grnry.event_types
-where project = any(%(projects)s) and phase = 'ready'
+where project = any(%(projects)s) and phase = 'ready' and type = 'data_in'
+union
+select name from grnry.former_event_types
+where project = any(%(projects)s) and type = 'data_in'
 order by name;
 
 -- name: of_entity

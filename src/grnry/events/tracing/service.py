@@ -14,7 +14,8 @@ from grnry.database.pool import Database
 from grnry.deployments import service as deployments
 from grnry.deployments.model import State
 from grnry.deployments.service import Condition
-from grnry.errors import TooManyRequests
+from grnry.errors import BadInput, TooManyRequests
+from grnry.event_types.kinds import DATA_IN
 from grnry.event_types.service import EventTypes
 from grnry.events.tracing import store
 from grnry.events.tracing.model import (
@@ -61,7 +62,7 @@ class Tracing:
         self, project: str, event_type: str, wanted: Wanted, seconds: float = SEARCH_SECONDS
     ) -> Trace:
         """Look everywhere; a topic is searched for some seconds at most."""
-        topic = self._event_types.version(project, event_type, None).topic
+        topic = self._topic_of(project, event_type)
         with self._place():
             known = self._ask_database(event_type, topic, wanted)
             spans = self._admin.spans(self._admin.partitions(topic))
@@ -74,6 +75,15 @@ class Tracing:
                 begins = {one: span.start for one, span in spans.items()}
                 found = search.run(begins, starts, Whereabouts.PASSED)
         return Trace(topic, known.persister, lag_of(starts, ends), found, search.is_complete)
+
+    def _topic_of(self, project: str, event_type: str) -> str:
+        found = self._event_types.version(project, event_type, None)
+        if found.draft.type != DATA_IN or found.topic is None:
+            raise BadInput.of(
+                "event_type_name",
+                f"must be of type '{DATA_IN}' but '{event_type}' is of type '{found.draft.type}'",
+            )
+        return found.topic
 
     @contextmanager
     def _place(self) -> Iterator[None]:
