@@ -61,12 +61,16 @@ EXPECTED: dict[str, set[str]] = {
     "GET /event-types": ALL,
     f"GET /{EVENT_TYPE}": ALL,
     f"GET /{EVENT_TYPE}/{{version}}": ALL,
+    "GET /events": ALL,
+    "GET /events/{correlation_id}": ALL,
+    "GET /events/{correlation_id}/{event_id}": ALL,
 }
 IN_PROJECT: dict[str, set[str]] = {
     "POST event-types": WRITE,
     f"POST {EVENT_TYPE}": WRITE,
     f"DELETE {EVENT_TYPE}": WRITE,
     f"POST {EVENT_TYPE}/events": SEND,
+    f"GET {EVENT_TYPE}/trace": READ,
     f"GET {PERSISTER}": READ,
     f"GET {PERSISTER}/state": READ,
     f"POST {PERSISTER}/state": WRITE,

@@ -21,6 +21,11 @@ from grnry.event_types import api as event_types_api
 from grnry.event_types.service import EventTypes
 from grnry.events import api as events_api
 from grnry.events.collector import Collector
+from grnry.events.expiry.work import ensure_reaper
+from grnry.events.reading import api as reading_api
+from grnry.events.reading.service import Events
+from grnry.events.tracing import api as tracing_api
+from grnry.events.tracing.service import Tracing
 from grnry.http.app import create_app
 from grnry.http.links import Links
 from grnry.http.metrics import new_registry
@@ -68,8 +73,9 @@ class ControlPlane:
         self.event_types = EventTypes(self.database, self.admin)
         logs = LogFolder(folder_in(Path(settings.data)))
         self.persisters = Persisters(self.database, logs, self.admin)
+        self.tracing = Tracing(self.database, self.event_types, self.admin, cluster)
         self.members = Members(self.database, self.event_types.consumer_roles, outside)
-        self.collector = Collector(self.event_types, self.producer, settings.max_body_bytes)
+        self.collector = Collector(self.event_types, self.producer, settings)
 
     def prepare(self) -> None:
         """Bring database and log to where the first request finds all it needs."""
@@ -79,6 +85,7 @@ class ControlPlane:
         self.trust.prepare()
         wait_for_log(self.admin)
         self.event_types.heal()
+        ensure_reaper(self.database)
 
     def app(self) -> FastAPI:
         links = Links(self._settings.public_url)
@@ -91,9 +98,12 @@ class ControlPlane:
             projects=self.projects,
             routers=[
                 *self._project_routers(links),
+                # Before the event types, whose versions would take its path for one of theirs.
+                tracing_api.router(self.tracing, links),
                 event_types_api.router(self.event_types, links),
                 events_api.router(),
                 persisters_api.router(self.persisters, links),
+                reading_api.router(Events(self.database), links),
             ],
             raw_routes=[*self.collector.routes(), *self.trust.routes(links)],
             checks={"database": self.check_database, "log": self.check_log},

@@ -86,6 +86,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_body_bytes: Annotated[int, Meta(ge=1024)] = 16 * 1024 * 1024
     """The largest request body."""
 
+    max_stream_bytes: Annotated[int, Meta(ge=1024)] = 2**30
+    """The largest body of events one a line, which is never in memory as a whole."""
+
+    collector_mb: Annotated[int, Meta(ge=1)] = 128
+    """How much of events may be in hand at once, of all requests that send some."""
+
+    expiry_seconds: Annotated[int, Meta(ge=1, le=86_400)] = 600
+    """How often the reaper looks for events that have expired."""
+
     max_url_bytes: Annotated[int, Meta(ge=256)] = 8192
     """The longest URL."""
 

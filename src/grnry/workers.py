@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from grnry.deployments.reporting import DEPLOYMENT_VARIABLE, Reporter
 from grnry.deployments.worker import last_word
 from grnry.errors import GranaryError
+from grnry.events.expiry.work import run_reaper
 from grnry.logs import set_up_logging
 from grnry.persisters.engine import run_persister
 from grnry.settings import Settings
 
 ENTRIES: dict[str, Callable[[Sequence[str], Mapping[str, str]], int]] = {
     "persister": run_persister,
+    "reaper": run_reaper,
 }
 
 

@@ -119,3 +119,62 @@ def test_where_it_may_go(caller: Caller) -> None:
     assert refused["message"] == "Event Type 'nothing' not found."
     assert caller.anonymous.post("/event-types/nothing/events", content=b"{}").status_code == 401
     assert caller.http.put("/event-types/nothing/events").status_code == 405
+
+
+def lines(count: int, start: int = 0) -> bytes:
+    numbers = range(start, start + count)
+    return b"".join(b'{"user": "u%d", "id": %d}\n' % (n % 9, n) for n in numbers)
+
+
+NDJSON = "application/x-ndjson"
+
+
+def test_lines_are_taken_while_they_come_however_many(caller: Caller) -> None:
+    name = caller.make()
+    most = 16 * 2**20  # of other bodies
+    body = lines(3) + b'{"user": "u", "id": "%b"}\n' % (b"x" * 900) * 20_000 + lines(4, 10)
+    assert len(body) > most
+
+    def pieces() -> Any:
+        for start in range(0, len(body), 100_000):
+            yield body[start : start + 100_000]
+
+    path = f"/event-types/{name}/events"
+    headers = {"Content-Type": NDJSON}
+    answer = caller.expect(caller.http.post(path, content=pieces(), headers=headers), 202)
+    assert answer == {"accepted": 20_007, "rejected": []}
+    packed = gzip.compress(body, 1)
+    headers["Content-Encoding"] = "gzip"
+    answer = caller.expect(caller.http.post(path, content=packed, headers=headers), 202)
+    assert answer["accepted"] == 20_007
+    assert send(caller, name, body, 413)["type"] == "payload_too_large"
+
+
+def test_what_is_wrong_with_a_line_costs_that_line(caller: Caller) -> None:
+    name = caller.make(partitionCount=1)
+    long = b'{"user": "u", "id": "%b"}\n' % (b"x" * 9_000_000)
+    answer = send(caller, name, ONE + b"\n" + long + TWO, content_type=NDJSON)
+    assert answer["accepted"] == 2
+    (rejected,) = answer["rejected"]
+    assert rejected["position"] == 1
+    assert rejected["reason"] == f"it has {len(long) - 1} bytes, and 8388608 are the most"
+    many = send(caller, name, b"{}\n" * 1500 + ONE, content_type=NDJSON)
+    assert (many["accepted"], len(many["rejected"])) == (1, 1000)
+    assert many["rejectedNotListed"] == 500
+    assert [message.value() for message in log_of(caller, name, 3)] == [ONE, TWO, ONE]
+
+
+@pytest.mark.parametrize("body", [b"", b" \n\r\n ", gzip.compress(b"")])
+def test_no_lines_at_all(caller: Caller, body: bytes) -> None:
+    headers = {"content_encoding": "gzip"} if body[:2] == b"\x1f\x8b" else {}
+    refused = send(caller, caller.make(), body, 400, content_type=NDJSON, **headers)
+    assert refused["message"] == "Parameter 'body' must not be empty."
+
+
+def test_what_was_read_before_the_body_broke_off_is_in_the_log(caller: Caller) -> None:
+    name = caller.make(partitionCount=1)
+    packed = gzip.compress(lines(2500))[:-9]
+    headers = {"content_type": NDJSON, "content_encoding": "gzip"}
+    refused = send(caller, name, packed, 400, **headers)
+    assert refused["message"] == "Parameter 'body' is cut off: the gzip stream has no end."
+    assert len(log_of(caller, name, 1000)) >= 1000

@@ -15,6 +15,7 @@ from grnry.persisters.rows import (
     COLUMNS,
     HEADER,
     TRAILER,
+    IsDeletion,
     event_type_field,
     is_true,
     row_of,
@@ -148,13 +149,19 @@ def test_versions(store: Store, given_version: bytes, version: int | None) -> No
         ([("grnry-correlation-id", b"u1")], "grnry-event-id is missing or empty"),
         (headers(event_id=b""), "grnry-event-id is missing or empty"),
         (headers(event_id=b'""'), "grnry-event-id is missing or empty"),
-        (headers(deletion_flag=b"true"), "deletion events are not supported"),
-        (headers(event_id=b"", deletion_flag=b'"true"'), "deletion events are not supported"),
+        (headers(b"", deletion_flag=b"true"), "grnry-correlation-id is missing or empty"),
     ],
 )
 def test_what_can_never_be_stored_says_why(named: Headers, reason: str) -> None:
     with pytest.raises(Unstorable, match=reason):
         row(named)
+
+
+@pytest.mark.parametrize("flag", [b"true", b'"true"', b" TRUE "])
+def test_a_deletion_is_no_row(flag: bytes) -> None:
+    for named in (headers(deletion_flag=flag), headers(event_id=b"", deletion_flag=flag)):
+        with pytest.raises(IsDeletion):
+            row(named)
 
 
 @pytest.mark.parametrize("flag", [b"false", b'"false"', b"", b"0", b"no", b"\xff", b'"\xff"'])

@@ -68,7 +68,7 @@ def test_a_killed_supervisor_leaves_nothing_behind_and_the_next_one_recovers(
     granary.do("persister", "start", "calls")
     granary.do("send", "calls", '{"user": "u1"}')
     workers = granary.worker_pids(granary.pid("reconciler"))
-    assert len(workers) == 1
+    assert workers
     os.kill(granary.process.pid, signal.SIGKILL)
     granary.wait()
     wait_for(lambda: not every_process(granary.data), what="no process is left")

@@ -2,8 +2,12 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from errno import EISDIR
+from io import BytesIO
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 import typer
 
@@ -18,7 +22,11 @@ def send(
         str, typer.Argument(help="JSON: an object, or an array of them; `-` reads them from stdin.")
     ] = "-",
     file: Annotated[
-        Path | None, typer.Option("-f", "--file", help="Read them from a file, NDJSON or JSON.")
+        Path | None,
+        typer.Option("-f", "--file", help="Read them from a file, NDJSON or JSON."),
+    ] = None,
+    rate: Annotated[
+        int | None, typer.Option(help="So many events a second, of lines.", min=1, metavar="N")
     ] = None,
     project: Project = "global",
     data: Data = None,
@@ -27,29 +35,43 @@ def send(
     """Send events; they are in the log when this says so."""
     from grnry.cli.client import Api, CallFailed, Place
     from grnry.cli.event_types import path
+    from grnry.cli.sending import Sum, paced, pieces, watched
 
-    body = _body(event, file)
-    answer = Api(Place.of(data)).post_bytes(
-        f"{path(project, event_type)}/events", body, "application/json"
-    )
+    api, found = Api(Place.of(data)), Sum()
+    target = f"{path(project, event_type)}/events"
+    with _opened(event, file) as (source, size):
+        for piece in watched(paced(pieces(source, rate), rate), size, lambda: found.sent):
+            try:
+                found.add(api.post_bytes(target, piece.body, piece.content_type))
+            except CallFailed as error:
+                sent = f"After {found.sent} events: " if found.sent else ""
+                raise CallFailed(f"{sent}{error}") from error
     if as_json:
-        print_json(answer)
+        print_json(found.answer())
     else:
-        print(f"Sent {answer['accepted']} {'event' if answer['accepted'] == 1 else 'events'}.")
-    if rejected := answer["rejected"]:
-        reasons = "\n".join(f"  event {r['position']}: {r['reason']}" for r in rejected)
-        raise CallFailed(f"{len(rejected)} were not taken:\n{reasons}")
+        print(f"Sent {found.accepted} {'event' if found.accepted == 1 else 'events'}.")
+    if complaint := found.complaint():
+        raise CallFailed(complaint)
 
 
-def _body(event: str, file: Path | None) -> bytes:
+@contextmanager
+def _opened(event: str, file: Path | None) -> Iterator[tuple[BinaryIO, int | None]]:
+    """What to read, and how long it is where that is known."""
     from grnry.cli.client import CallFailed
 
-    if file is None:
-        return sys.stdin.buffer.read() if event == "-" else event.encode("utf-8", "surrogateescape")
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise CallFailed(f"{file} cannot be read: {error.strerror}.") from error
+    if file is None and event == "-":
+        yield sys.stdin.buffer, None
+    elif file is None:
+        body = event.encode("utf-8", "surrogateescape")
+        yield BytesIO(body), len(body)
+    else:
+        try:
+            with file.open("rb") as opened:
+                yield opened, file.stat().st_size or None
+        except OSError as error:
+            if error.filename != str(file) and error.errno != EISDIR:
+                raise
+            raise CallFailed(f"{file} cannot be read: {error.strerror}.") from error
 
 
 @command

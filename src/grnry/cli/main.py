@@ -21,6 +21,7 @@ from grnry.cli import (
     processes,
     projects,
     topics,
+    trace,
     users,
 )
 
@@ -61,6 +62,7 @@ app.add_typer(event_types.app, name="event-type", rich_help_panel=DATA)
 app.add_typer(persisters.app, name="persister", rich_help_panel=DATA)
 app.command(rich_help_panel=DATA)(events.send)
 app.command(rich_help_panel=DATA)(events.sql)
+app.command(rich_help_panel=DATA)(trace.trace)
 app.command(rich_help_panel=WHO)(login.login)
 app.command(rich_help_panel=WHO)(login.logout)
 app.command(rich_help_panel=WHO)(login.whoami)

@@ -1,12 +1,13 @@
 """The collector: events over HTTP, answered only when the log has them.
 
 An async route of its own that reads its body itself: nothing is looked up in the database for each
-request, and an array of a thousand costs one round trip to the log.
+request, and an array of a thousand costs one round trip to the log. Lines (NDJSON) are taken while
+they come, so a body of any length takes the memory of two batches.
 """
 
-import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,20 +19,26 @@ from starlette.responses import Response
 from grnry.errors import BadInput
 from grnry.event_types.kinds import DATA_IN
 from grnry.event_types.service import EventTypes
-from grnry.events.metadata import MetadataExtractor, Rejected
-from grnry.events.splitting import TooLarge, split, unpack
+from grnry.events.batches import Batches
+from grnry.events.metadata import MetadataExtractor
+from grnry.events.room import Room
+from grnry.events.splitting import TooLarge, is_ndjson, split, unpack
+from grnry.events.streaming import Lines, unpacker
+from grnry.events.taking import Taking
+from grnry.events.together import Together
 from grnry.http.error_model import PayloadTooLarge
 from grnry.http.routing import PROJECT_PREFIX, RawRoute, raw_route
 from grnry.identity.access import SEND
 from grnry.identity.model import GLOBAL
-from grnry.log.producer import Outcome, Producer
-from grnry.log.records import LogAway, Outgoing
+from grnry.log.producer import Producer
+from grnry.log.records import LARGEST_RECORD
+from grnry.settings import Settings
 
 PATH = "/event-types/{event_type_name}/events"
 KNOWN_SECONDS = 2.0
 MOST_KNOWN = 10_000
-MOST_AT_ONCE = 20_000
-"""Events that wait for the log together; its client keeps no more than 100,000 in hand."""
+BATCH = 1000
+"""Events that wait for the log together, and that others wait for while they are looked at."""
 
 _EVENT = {"type": "object", "additionalProperties": True, "example": {"user": "u1", "id": "1"}}
 _REJECTED = {
@@ -45,7 +52,8 @@ OPERATION: dict[str, Any] = {
     "tags": ["events"],
     "summary": "Send Events",
     "description": (
-        "One JSON object, an array of them, or one a line (NDJSON); the body may be gzipped. "
+        "One JSON object, an array of them, or one a line (NDJSON), which is taken while it comes "
+        "and may be far longer than other bodies; gzipped or not. "
         "Answered when the log has them. An event that its event type's expressions make no ids "
         "of is rejected; the others are taken."
     ),
@@ -70,6 +78,10 @@ OPERATION: dict[str, Any] = {
                         "properties": {
                             "accepted": {"type": "integer"},
                             "rejected": {"type": "array", "items": _REJECTED},
+                            "rejectedNotListed": {
+                                "type": "integer",
+                                "description": "How many more were rejected than are listed.",
+                            },
                         },
                     }
                 }
@@ -91,15 +103,17 @@ class _Known:
 class Collector:
     """Takes events for any event type."""
 
-    def __init__(self, event_types: EventTypes, producer: Producer, max_bytes: int) -> None:
+    def __init__(self, event_types: EventTypes, producer: Producer, settings: Settings) -> None:
         self._event_types = event_types
-        self._producer = producer
-        self._max_bytes = max_bytes
+        self._together = Together(producer)
+        self._max_bytes = settings.max_body_bytes
+        self._max_stream_bytes = settings.max_stream_bytes
+        self._room = Room(settings.collector_mb * 2**20)
         self._known: dict[tuple[str, str], _Known] = {}
 
     def routes(self) -> list[RawRoute]:
         return [
-            raw_route(path, self.take, ["POST"], OPERATION, permission=SEND)
+            raw_route(path, self.take, ["POST"], OPERATION, permission=SEND, streams=is_ndjson)
             for path in (PROJECT_PREFIX + PATH, PATH)
         ]
 
@@ -107,21 +121,66 @@ class Collector:
         """202 with how many events were taken, and why the others were not."""
         project = request.path_params.get("project_name", GLOBAL)
         known = await self._event_type(project, request.path_params["event_type_name"])
-        events = await self._events(request)
-        records, rejected = _extract(events, known.extractor, _headers(request))
-        for start in range(0, len(records), MOST_AT_ONCE):
-            await self._send(known.topic, records[start : start + MOST_AT_ONCE])
-        answer = {"accepted": len(records), "rejected": rejected}
-        return Response(orjson.dumps(answer), 202, media_type="application/json")
-
-    async def _events(self, request: Request) -> list[bytes]:
-        packed = await request.body()
-        encoding = request.headers.get("content-encoding", "").strip().lower()
+        taking = Taking(self._together, known.topic, known.extractor, _headers(request))
         try:
-            body = unpack(packed, encoding, self._max_bytes)
+            if is_ndjson(request.headers.get("content-type", "")):
+                await self._take_lines(request, taking)
+            else:
+                await self._take_whole(request, taking)
         except TooLarge as error:
-            raise PayloadTooLarge(self._max_bytes) from error
-        return split(body, request.headers.get("content-type", ""))
+            raise PayloadTooLarge(self._most_of(request)) from error
+        return Response(orjson.dumps(taking.answer()), 202, media_type="application/json")
+
+    async def _take_whole(self, request: Request, taking: Taking) -> None:
+        """An object or an array has to be there as a whole before its events are known."""
+        with self._holding() as hold:
+            announced = request.headers.get("content-length", "")
+            hold(int(announced) if announced.isdecimal() else self._max_bytes)
+            body = unpack(await request.body(), _encoding(request), self._max_bytes)
+            if _encoding(request):
+                hold(len(body))
+            events = split(body, request.headers.get("content-type", ""))
+            for start in range(0, len(events), BATCH):
+                await taking.take(events[start : start + BATCH])
+
+    async def _take_lines(self, request: Request, taking: Taking) -> None:
+        """Lines are taken while they come; one batch is written while the next is read."""
+        unpacking = unpacker(_encoding(request), self._max_stream_bytes)
+        lines = Lines(LARGEST_RECORD)
+        batches = Batches(taking, self._room)
+        try:
+            async for chunk in request.stream():
+                for piece in unpacking.feed(chunk):
+                    for line in lines.feed(piece):
+                        await batches.add(line)
+            unpacking.end()
+            for line in lines.end():
+                await batches.add(line)
+        except BaseException:
+            await batches.give_up()
+            raise
+        await batches.end()
+        if taking.is_empty:
+            raise BadInput.of("body", "must not be empty")
+
+    @contextmanager
+    def _holding(self) -> Iterator[Callable[[int], None]]:
+        """Room that is held until the end."""
+        held = 0
+
+        def hold(size: int) -> None:
+            nonlocal held
+            self._room.take(size)
+            held += size
+
+        try:
+            yield hold
+        finally:
+            self._room.give_back(held)
+
+    def _most_of(self, request: Request) -> int:
+        is_stream = is_ndjson(request.headers.get("content-type", ""))
+        return self._max_stream_bytes if is_stream else self._max_bytes
 
     async def _event_type(self, project: str, name: str) -> _Known:
         """Looked up again after a moment, so that a new version takes effect."""
@@ -140,26 +199,6 @@ class Collector:
             self._known[project, name] = known
         return known
 
-    async def _send(self, topic: str, records: Sequence[Outgoing]) -> None:
-        """Wait until the log has all of them; where it does not, none counts as taken."""
-        loop = asyncio.get_running_loop()
-        decided: asyncio.Future[Outcome] = loop.create_future()
-
-        def tell(outcome: Outcome) -> None:
-            if not decided.done():
-                decided.set_result(outcome)
-
-        def done(outcome: Outcome) -> None:
-            loop.call_soon_threadsafe(tell, outcome)
-
-        self._producer.send(topic, records, done)
-        reasons = [reason for reason in await decided if reason is not None]
-        if reasons:
-            raise LogAway(
-                f"{len(reasons)} of {len(records)} events were not written: {reasons[0]}. "
-                "Send the request again; event ids that are not random keep it from doubling."
-            )
-
 
 def _headers(request: Request) -> dict[str, str]:
     """The request's headers as expressions see them; never the token."""
@@ -167,14 +206,6 @@ def _headers(request: Request) -> dict[str, str]:
     return {name: value for name, value in request.headers.items() if name not in hidden}
 
 
-def _extract(
-    events: Sequence[bytes], extractor: MetadataExtractor, headers: dict[str, str]
-) -> tuple[list[Outgoing], list[dict[str, Any]]]:
-    records: list[Outgoing] = []
-    rejected: list[dict[str, Any]] = []
-    for position, event in enumerate(events):
-        try:
-            records.append(extractor.record(event, headers))
-        except Rejected as error:
-            rejected.append({"position": position, "reason": str(error)})
-    return records, rejected
+def _encoding(request: Request) -> str:
+    encoding = request.headers.get("content-encoding", "").strip().lower()
+    return "" if encoding == "identity" else encoding

@@ -17,6 +17,11 @@ MOST_STREAMS = 100
 NDJSON_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonlines")
 
 
+def is_ndjson(content_type: str) -> bool:
+    """Whether the body is one event a line."""
+    return content_type.partition(";")[0].strip().lower() in NDJSON_TYPES
+
+
 class TooLarge(Exception):  # noqa: N818 - it names what the body is
     """The body is larger than allowed, unpacked."""
 
@@ -46,11 +51,10 @@ def unpack(body: bytes, encoding: str, most: int) -> bytes:
 
 def split(body: bytes, content_type: str) -> list[bytes]:
     """The events of a body, each as its own bytes."""
-    media_type = content_type.partition(";")[0].strip().lower()
     text = body.strip()
     if not text:
         raise BadInput.of("body", "must not be empty")
-    if media_type in NDJSON_TYPES:
+    if is_ndjson(content_type):
         return _lines(text)
     try:
         return _whole(text)

@@ -39,7 +39,7 @@ def create_app(
     authenticator: Authenticator,
     projects: KnownProjects | None = None,
     routers: Iterable[Router] = (),
-    raw_routes: Iterable[RawRoute] = (),
+    raw_routes: Sequence[RawRoute] = (),
     checks: Mapping[str, Check] | None = None,
     open_paths: Sequence[str] = (),
     challenge: str = "Bearer",
@@ -80,16 +80,22 @@ def create_app(
                 open_paths=opened,
                 challenge=challenge,
             ),
-            Middleware(Intake, limit=settings.max_body_bytes),
+            Middleware(
+                Intake,
+                limit=settings.max_body_bytes,
+                stream_limit=settings.max_stream_bytes,
+                streams=[route for route in raw_routes if route.streams],
+            ),
         ],
     )
     app.state.projects = projects or AnyProject()
     app.state.registry = registry
     add_error_handlers(app, Links(settings.public_url))
+    # First, as routes are tried one after the other, and events come more often than all else.
+    app.router.routes.extend(raw_routes)
     # Taken over as they are: `include_router` wraps them in what costs every request time.
     for router in (health_router(checks or {}), *routers):
         app.router.routes.extend(router.routes)
-    app.router.routes.extend(raw_routes)
     watching = OPEN if settings.metrics_anonymous else SIGNED_IN
     app.router.routes += [
         raw_route("/metrics", metrics_page(registry), ["GET"], METRICS, permission=watching),

@@ -45,7 +45,10 @@ current: ContextVar[RequestContext | None] = ContextVar("current_request", defau
 def header(scope: Scope, name: bytes) -> str:
     """A header's first value, by its name in lower case."""
     pairs: Iterable[tuple[bytes, bytes]] = scope["headers"]
-    return next((value.decode("latin-1") for key, value in pairs if key == name), "")
+    for key, value in pairs:  # asked for several times of every request
+        if key == name:
+            return value.decode("latin-1")
+    return ""
 
 
 def note_problems(problems: Iterable[Problem]) -> None:

@@ -3,9 +3,11 @@
 The database can keep no U+0000, so no name or search text has one.
 """
 
+from collections.abc import Sequence
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from grnry.errors import BadInput, NotFound, Problem
@@ -13,6 +15,7 @@ from grnry.http.context import KEY, header
 from grnry.http.error_handlers import http_exception
 from grnry.http.error_model import HTTP_KINDS, PayloadTooLarge, render_error
 from grnry.http.limits import reading_of
+from grnry.http.routing import RawRoute
 
 NUL = "\0"
 
@@ -30,12 +33,22 @@ def check_address(scope: Scope) -> None:
         )
 
 
+def check_length(scope: Scope, limit: int) -> None:
+    announced = header(scope, b"content-length")
+    if announced.isdecimal() and int(announced) > limit:
+        raise PayloadTooLarge(limit)
+
+
 class Intake:
     """Refuses what is announced as too large, and stops reading what turns out so."""
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    def __init__(
+        self, app: ASGIApp, limit: int, stream_limit: int = 0, streams: Sequence[RawRoute] = ()
+    ) -> None:
         self._app = app
         self._limit = limit
+        self._stream_limit = max(limit, stream_limit)
+        self._streams = streams
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -43,20 +56,25 @@ class Intake:
             return
         try:
             check_address(scope)
-            self._check_length(header(scope, b"content-length"))
+            limit = self._limit_of(scope)
+            check_length(scope, limit)
         except (NotFound, BadInput) as error:
             await render_error(scope[KEY], error)(scope, receive, send)
         except PayloadTooLarge as error:
             answer = await http_exception(Request(scope), error)
             await answer(scope, receive, send)
         else:
-            await self._app(scope, self._counted(scope, receive), send)
+            await self._app(scope, self._counted(scope, receive, limit), send)
 
-    def _check_length(self, announced: str) -> None:
-        if announced.isdecimal() and int(announced) > self._limit:
-            raise PayloadTooLarge(self._limit)
+    def _limit_of(self, scope: Scope) -> int:
+        content_type = header(scope, b"content-type")
+        for route in self._streams:
+            is_stream = route.streams is not None and route.streams(content_type)
+            if is_stream and route.matches(scope)[0] is Match.FULL:
+                return self._stream_limit
+        return self._limit
 
-    def _counted(self, scope: Scope, receive: Receive) -> Receive:
+    def _counted(self, scope: Scope, receive: Receive, limit: int) -> Receive:
         read = 0
         reading = reading_of(scope)
 
@@ -66,8 +84,8 @@ class Intake:
             if reading is not None and reading.failure is not None:
                 raise reading.failure
             read += len(message.get("body", b""))
-            if read > self._limit:
-                raise PayloadTooLarge(self._limit)
+            if read > limit:
+                raise PayloadTooLarge(limit)
             return message
 
         return counted

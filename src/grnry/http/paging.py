@@ -1,6 +1,7 @@
 """Pages of lists: `pagesize` and `offset`, and the links from page to page."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -103,22 +104,33 @@ WholePage = Annotated[Page, Depends(_whole_page)]
 
 
 def page_links(
-    links: Links, request: Request, page: Page, *, has_next: bool
+    links: Links,
+    request: Request,
+    page: Page,
+    *,
+    has_next: bool,
+    shown: int | None = None,
+    fixed: Mapping[str, str] | None = None,
 ) -> dict[str, dict[str, str]]:
-    """`self`, and `next` and `prev` where there are such pages, with all query parameters."""
+    """`self`, and `next` and `prev` where there are such pages, with all query parameters.
+
+    `shown`: how many entries the page has, where it may have ended before it was full.
+    `fixed`: parameters that the other pages need to be of one list with this one.
+    """
+    fixed = fixed or {}
 
     def at(offset: int) -> dict[str, str]:
         others = [
             (name, value)
             for name, value in request.query_params.multi_items()
-            if name not in {"offset", "pagesize"}
+            if name not in {"offset", "pagesize", *fixed}
         ]
-        query = [*others, ("offset", str(offset)), ("pagesize", str(page.size))]
+        query = [*others, *fixed.items(), ("offset", str(offset)), ("pagesize", str(page.size))]
         return href(links.to_itself(request, query))
 
     found = {"self": at(page.offset)}
     if has_next:
-        found["next"] = at(page.offset + page.size)
+        found["next"] = at(page.offset + (page.size if shown is None else shown))
     if page.offset > 0:
         found["prev"] = at(max(0, page.offset - page.size))
     return found

@@ -10,6 +10,7 @@ from enum import Enum
 from functools import wraps
 from inspect import iscoroutinefunction
 from typing import Annotated, Any
+from urllib.parse import unquote
 
 from fastapi import Path, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -19,7 +20,7 @@ from starlette.routing import Match, Route
 from starlette.types import Scope
 
 from grnry.http.authorisation import authorise
-from grnry.http.context import raise_problems
+from grnry.http.context import path_as_requested, raise_problems
 from grnry.http.error_model import UnsupportedEncoding, UnsupportedMediaType
 from grnry.http.json_requests import JsonRequest, is_json, problems_beside
 from grnry.identity.access import Permission
@@ -88,6 +89,18 @@ class JsonRoute(APIRoute):
         return handle
 
 
+class AnyTextRoute(JsonRoute):
+    """A route whose placeholders stand for any text: a slash in it is sent as `%2F`."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        path = path_as_requested(scope)
+        match, found = super().matches({**scope, "path": path.removesuffix("/") or "/"})
+        if match is not Match.NONE:
+            values = found["path_params"].items()
+            found["path_params"] = {name: unquote(value) for name, value in values}
+        return match, found
+
+
 @dataclass(frozen=True, slots=True)
 class Unscoped:
     """How an operation of a project answers where its path names no project."""
@@ -117,11 +130,13 @@ class Router:
         prefix: str = "",
         tags: list[str] | None = None,
         permission: Permission | None = None,
+        route: type[JsonRoute] = JsonRoute,
     ) -> None:
         self.routes: list[JsonRoute] = []
         self._prefix = prefix
         self._tags = list(tags or [])
         self._permission = permission
+        self._route = route
 
     def get(self, path: str, **options: Any) -> Register:
         return self.operation("GET", path, **options)
@@ -171,7 +186,7 @@ class Router:
         if needed is None:
             raise TypeError(f"{method} {path} has no permission: say who may call it")
         tags: list[str | Enum] = [*self._tags]
-        made = JsonRoute(
+        made = self._route(
             self._prefix + path, endpoint, methods=[method], tags=tags, permission=needed, **options
         )
         self.routes.append(made)
@@ -216,6 +231,8 @@ class RawRoute(Route):
     permission: Permission
     described: Mapping[str, Any] | None = None
     """Its operation in the machine-readable contract."""
+    streams: Callable[[str], bool] | None = None
+    """Tells by its content type a body that is handled while it comes, and may be longer."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         match, found = super().matches(scope)
@@ -231,6 +248,7 @@ def raw_route(
     described: Mapping[str, Any] | None = None,
     *,
     permission: Permission,
+    streams: Callable[[str], bool] | None = None,
 ) -> RawRoute:
     """An async route that reads its body itself, beneath the same authentication and errors."""
 
@@ -240,6 +258,7 @@ def raw_route(
 
     route = RawRoute(path, guarded if permission.needs_token else endpoint, methods=methods)
     route.permission = permission
+    route.streams = streams
     if described:
         said = said_with(described.get("description", ""), permission)
         route.described = {**described, "description": said, PERMISSION: permission.name}

@@ -1,6 +1,7 @@
 """Reading a topic without a group: for people who look at it."""
 
 import logging
+import time
 from collections.abc import Iterator, Mapping
 from typing import cast
 
@@ -21,10 +22,12 @@ def tail(
     cluster: Cluster | str,
     starts: Mapping[Partition, int],
     ends: Mapping[Partition, int] | None = None,
+    until: float | None = None,
 ) -> Iterator[Record]:
     """The records of partitions from these offsets on, up to `ends`; else what comes, for ever.
 
-    Of one partition in their order. The transactions that were aborted are left out.
+    Of one partition in their order. The transactions that were aborted are left out. What is not
+    read at `until`, by the monotonic clock, is given up with a TimeoutError.
     """
     left = dict(starts) if ends is None else {p: o for p, o in starts.items() if o < ends[p]}
     if not left:
@@ -45,6 +48,8 @@ def tail(
     try:
         client.assign([TopicPartition(*one, offset) for one, offset in left.items()])
         while left:
+            if until is not None and time.monotonic() > until:
+                raise TimeoutError
             with refusals():
                 messages = client.consume(BATCH, WAIT_SECONDS)
             for message in messages:

@@ -163,11 +163,7 @@ def exportable(persister: Persister) -> Mapping[str, Any]:
 
 
 def state_of(condition: Condition, url: str, progress: Progress | None = None) -> dict[str, Any]:
-    answer: dict[str, Any] = {"status": condition.state.value}
-    if condition.message:
-        answer |= {"message": condition.message, "retrying": condition.retrying}
-    if condition.is_outdated:
-        answer["outdated"] = True
+    answer = condition.told()
     if progress is not None:
         answer["progress"] = {
             "records": progress.records,

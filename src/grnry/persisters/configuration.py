@@ -248,6 +248,11 @@ def resources_of(deployer: Config) -> Resources:
     )
 
 
+def grace_of(app: Config) -> str:
+    """How long an event is kept whose deletion was asked for."""
+    return _known(app, TTL_GRACE_PERIOD)
+
+
 def datasource_of(app: Config) -> str:
     """The database that is named, as a URL; empty where none is."""
     url = value_of(app, DATASOURCE_URL) or ""

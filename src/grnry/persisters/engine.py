@@ -18,7 +18,7 @@ from grnry.deployments.worker import CannotGoOn, run_worker
 from grnry.errors import StartError
 from grnry.log.cluster import Cluster
 from grnry.log.consumer import Consumer, Listener, Membership
-from grnry.persisters.event_store import EventStore
+from grnry.persisters.event_store import GRACE, EventStore
 from grnry.persisters.live_segment.table import LiveTable
 from grnry.settings import Settings
 from grnry.sinks.engine import Engine, Pace
@@ -36,6 +36,7 @@ class Assignment(msgspec.Struct, frozen=True):
     deployment: str
     batch_size: int = 5000
     batch_timeout_ms: int = 200
+    ttl_grace_period: str = GRACE
     table: tuple[str, str] | None = None
     """Schema and name of a live segment's table; none where the event store is written."""
     datasource: str = ""
@@ -57,7 +58,7 @@ class Assignment(msgspec.Struct, frozen=True):
 
     def target(self) -> Target:
         if self.table is None:
-            return EventStore(self.event_type)
+            return EventStore(self.event_type, self.ttl_grace_period)
         return LiveTable(self.event_type, *self.table)
 
 

@@ -1,4 +1,7 @@
-"""The event store as a sink's target: COPY straight in, or by a temporary table."""
+"""The event store as a sink's target: COPY straight in, or by a temporary table.
+
+Deletion events give what is stored already the day on which it goes.
+"""
 
 from collections.abc import Sequence
 
@@ -6,17 +9,34 @@ from grnry.database import sql
 from grnry.database.queries import load
 from grnry.errors import StartError
 from grnry.log.records import Record
-from grnry.persisters.rows import COLUMNS, HEADER, TRAILER, event_type_field, row_of
+from grnry.persisters.deletions import Deletion, parts
+from grnry.persisters.rows import (
+    COLUMNS,
+    HEADER,
+    TRAILER,
+    IsDeletion,
+    event_type_field,
+    row_of,
+)
 from grnry.sinks.target import Connection
 
 _IDS = ("correlation", "event")
 TABLE = sql.Identifier("public", "eventstore")
+GRACE = "P5D"
+"""How long what is to be deleted stays, where nothing else is said."""
 
 
 class EventStore:
-    """Stores one event type's events."""
+    """Stores one event type's events.
 
-    def __init__(self, event_type: str) -> None:
+    `grace` is the duration for which events stay that a deletion is about. Where the type's ids are
+    random a deletion means all events of its entity.
+    """
+
+    def __init__(self, event_type: str, grace: str = GRACE, *, random_ids: bool = False) -> None:
+        self._name = event_type
+        self._grace = grace
+        self._random_ids = random_ids
         queries = load("grnry.persisters", "event_store.sql")
         columns = sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
         self._event_type = event_type_field(event_type)
@@ -24,16 +44,26 @@ class EventStore:
         self._make_waiting = queries.composed("make_waiting", table=TABLE, columns=columns)
         self._copy_waiting = queries.composed("copy_waiting", columns=columns)
         self._insert_waiting = queries.composed("insert_waiting", table=TABLE, columns=columns)
+        self._expire_events = queries.composed("expire_events", table=TABLE)
+        self._expire_entities = queries.composed("expire_entities", table=TABLE)
         self._can_write = queries.can_write
+        self._knows_types = queries.knows_types
+        self._has_random = queries.has_random_ids
 
     def line(self, record: Record) -> bytes:
-        return row_of(
-            self._event_type,
-            record.headers() or (),
-            record.value(),
-            (record.partition(), record.offset()),
-            record.timestamp()[1],
-        )
+        headers = record.headers() or ()
+        try:
+            return row_of(
+                self._event_type,
+                headers,
+                record.value(),
+                (record.partition(), record.offset()),
+                record.timestamp()[1],
+            )
+        except IsDeletion:
+            deletion = Deletion.of(dict(headers), random_ids=self._random_ids)
+            assert deletion is not None
+            return deletion
 
     def sample(self) -> bytes:
         ids = [(f"grnry-{name}-id", b"a sample that is never kept") for name in _IDS]
@@ -43,17 +73,47 @@ class EventStore:
         row = connection.execute(self._can_write).fetchone()
         if row is None or not row["can_write"]:
             raise StartError("The table public.eventstore is not there, or not ours to write.")
+        self._random_ids |= self._has_random_ids(connection)
+
+    def _has_random_ids(self, connection: Connection) -> bool:
+        """As the latest version's expression says; another database than the platform's says no."""
+        row = connection.execute(self._knows_types).fetchone()
+        if row is None or not row["knows_types"]:
+            return False
+        values = {"event_type": self._name}
+        row = connection.execute(self._has_random, values).fetchone()
+        return row is not None and bool(row["has_random_ids"])
 
     def refresh(self, connection: Connection, lines: Sequence[bytes]) -> bool:
         return False
 
     def store(self, connection: Connection, lines: Sequence[bytes]) -> None:
-        if lines:
-            with connection.cursor().copy(self._copy) as copy:
-                copy.write(b"".join((HEADER, *lines, TRAILER)))
+        for rows, deletions in parts(lines):
+            if rows:
+                with connection.cursor().copy(self._copy) as copy:
+                    copy.write(b"".join((HEADER, *rows, TRAILER)))
+            self._expire(connection, deletions)
 
     def store_carefully(self, connection: Connection, lines: Sequence[bytes]) -> None:
         connection.execute(self._make_waiting)
-        with connection.cursor().copy(self._copy_waiting) as copy:
-            copy.write(b"".join((HEADER, *lines, TRAILER)))
-        connection.execute(self._insert_waiting)
+        for rows, deletions in parts(lines):
+            if rows:
+                with connection.cursor().copy(self._copy_waiting) as copy:
+                    copy.write(b"".join((HEADER, *rows, TRAILER)))
+                connection.execute(self._insert_waiting)
+            self._expire(connection, deletions)
+
+    def _expire(self, connection: Connection, deletions: Sequence[Deletion]) -> None:
+        """Set the end of what is stored and has none yet."""
+        events = [one for one in deletions if one.event_id is not None]
+        entities = {one.correlation_id for one in deletions if one.event_id is None}
+        values: dict[str, object] = {"event_type": self._name, "grace": self._grace}
+        if events:
+            ids = {
+                "correlation_ids": [one.correlation_id for one in events],
+                "event_ids": [one.event_id for one in events],
+            }
+            connection.execute(self._expire_events, {**values, **ids})
+        if entities:
+            named = {"correlation_ids": sorted(entities)}
+            connection.execute(self._expire_entities, {**values, **named})

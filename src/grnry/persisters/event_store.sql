@@ -15,6 +15,37 @@ with stored as (
 insert into {table} ({columns}) select {columns} from stored
 on conflict (event_type, correlation_id, event_id) do nothing;
 
+-- name: expire_events
+-- `ttl` is what `created` lacks to the end, which is once and for all: a further deletion does not
+-- put it off. Beyond 64 bits for the times of events that nobody can have sent.
+update {table} as event
+set expires = term.ends,
+  ttl = 'PT' || greatest(0, round((term.ends - event.created::numeric) / 1000, 3)) || 'S'
+from unnest(%(correlation_ids)s::text[], %(event_ids)s::text[]) as deletion (correlation_id, event_id),
+  (select (extract(epoch from now() + %(grace)s::interval) * 1000)::bigint as ends) as term
+where event.event_type = %(event_type)s and event.ttl is null
+  and event.correlation_id = deletion.correlation_id and event.event_id = deletion.event_id;
+
+-- name: expire_entities
+update {table} as event
+set expires = term.ends,
+  ttl = 'PT' || greatest(0, round((term.ends - event.created::numeric) / 1000, 3)) || 'S'
+from unnest(%(correlation_ids)s::text[]) as deletion (correlation_id),
+  (select (extract(epoch from now() + %(grace)s::interval) * 1000)::bigint as ends) as term
+where event.event_type = %(event_type)s and event.ttl is null
+  and event.correlation_id = deletion.correlation_id;
+
+-- name: knows_types
+select coalesce(has_column_privilege(
+    to_regclass('grnry.event_type_versions'), 'event_id_expression', 'select'), false) as knows_types;
+
+-- name: has_random_ids
+select position('#randomUUID()' in coalesce(event_id_expression, '')) > 0 as has_random_ids
+from grnry.event_type_versions
+where name = %(event_type)s
+order by version desc
+limit 1;
+
 -- name: can_write
 select coalesce(has_table_privilege('public.eventstore', 'insert, update')
   and relowner <> current_user::regrole, false) as can_write

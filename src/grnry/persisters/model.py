@@ -55,6 +55,7 @@ def assignment(event_type: str, topic: str, app_config: Mapping[str, str]) -> As
         batch_size=batch_size,
         batch_timeout_ms=batch_timeout_ms,
         datasource=configuration.datasource_of(app_config),
+        ttl_grace_period=configuration.grace_of(app_config),
     )
 
 

@@ -45,6 +45,10 @@ _INTEGER = Struct(">ii").pack
 _NUL = re.compile(rb"((?<!\\)(?:\\\\)*)\\u0000")
 
 
+class IsDeletion(Exception):  # noqa: N818 - it names what the record is
+    """The record is no event to be stored."""
+
+
 def event_type_field(event_type: str) -> bytes:
     """The event type, ready to stand in every row."""
     name = event_type.encode()
@@ -58,7 +62,7 @@ def row_of(
     place: tuple[int, int],
     record_time: int,
 ) -> bytes:
-    """The tuple that stores this record; raises Unstorable where none can.
+    """The tuple that stores this record; raises Unstorable where none can, or IsDeletion.
 
     Called for every event, so what is almost always so is looked at first and without a call.
     """
@@ -101,7 +105,7 @@ def _ids(found: Mapping[str, bytes | None]) -> tuple[bytes, bytes]:
     if not correlation_id:
         raise Unstorable("the header grnry-correlation-id is missing or empty")
     if is_true(found.get("grnry-deletion-flag")):
-        raise Unstorable("deletion events are not supported by this version")
+        raise IsDeletion
     if not event_id:
         raise Unstorable("the header grnry-event-id is missing or empty")
     return correlation_id, event_id

@@ -1,0 +1,1 @@
+"""Reading: the Event Store API, for whom may see which events."""

@@ -1,0 +1,1 @@
+"""Tracing: where an event is, from the topic to its row."""

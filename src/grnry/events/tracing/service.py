@@ -1,0 +1,146 @@
+"""Says where an event is: waiting in the topic, stored, or in the dead letters.
+
+The database is asked first how far the persister is and then what is stored, so that what is stored
+meanwhile is found in one place or the other.
+"""
+
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from grnry.database.pool import Database
+from grnry.deployments import service as deployments
+from grnry.deployments.model import State
+from grnry.deployments.service import Condition
+from grnry.errors import BadInput, TooManyRequests
+from grnry.event_types.kinds import DATA_IN
+from grnry.event_types.service import EventTypes
+from grnry.events.tracing import store
+from grnry.events.tracing.model import (
+    Found,
+    Trace,
+    Wanted,
+    Whereabouts,
+    found_in_topic,
+    lag_of,
+)
+from grnry.log.admin import Admin
+from grnry.log.cluster import Cluster
+from grnry.log.model import Span
+from grnry.log.records import Partition
+from grnry.log.tail import tail
+from grnry.persisters.model import stream_name
+
+MOST_AT_ONCE = 2
+SEARCH_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the database says."""
+
+    next_offsets: Mapping[int, int]
+    found: Sequence[Found]
+    persister: Condition
+
+
+class Tracing:
+    """Looks for events of any event type."""
+
+    def __init__(
+        self, database: Database, event_types: EventTypes, admin: Admin, cluster: Cluster
+    ) -> None:
+        self._database = database
+        self._event_types = event_types
+        self._admin = admin
+        self._cluster = cluster
+        self._places = threading.BoundedSemaphore(MOST_AT_ONCE)
+
+    def trace(
+        self, project: str, event_type: str, wanted: Wanted, seconds: float = SEARCH_SECONDS
+    ) -> Trace:
+        """Look everywhere; a topic is searched for some seconds at most."""
+        topic = self._topic_of(project, event_type)
+        with self._place():
+            known = self._ask_database(event_type, topic, wanted)
+            spans = self._admin.spans(self._admin.partitions(topic))
+            starts = _starts(spans, known.next_offsets)
+            ends = {one: span.end for one, span in spans.items()}
+            search = _Search(self._cluster, wanted, time.monotonic() + seconds)
+            waiting = search.run(starts, ends, Whereabouts.WAITING)
+            found = [*waiting, *(_with_place(one, topic, spans) for one in known.found)]
+            if not found:
+                begins = {one: span.start for one, span in spans.items()}
+                found = search.run(begins, starts, Whereabouts.PASSED)
+        return Trace(topic, known.persister, lag_of(starts, ends), found, search.is_complete)
+
+    def _topic_of(self, project: str, event_type: str) -> str:
+        found = self._event_types.version(project, event_type, None)
+        if found.draft.type != DATA_IN or found.topic is None:
+            raise BadInput.of(
+                "event_type_name",
+                f"must be of type '{DATA_IN}' but '{event_type}' is of type '{found.draft.type}'",
+            )
+        return found.topic
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        """A search reads a topic at the speed of the network: few at once."""
+        if not self._places.acquire(blocking=False):
+            raise TooManyRequests(f"{MOST_AT_ONCE} events are being traced already. Try again.", 2)
+        try:
+            yield
+        finally:
+            self._places.release()
+
+    def _ask_database(self, event_type: str, topic: str, wanted: Wanted) -> _Known:
+        deployment = stream_name(event_type)
+        with self._database.transaction() as transaction:
+            next_offsets = store.next_offsets(transaction, deployment, topic)
+            dead = store.dead_letters(transaction, deployment, topic, wanted)
+            stored = store.stored(transaction, event_type, wanted)
+            condition = deployments.condition(transaction, deployment)
+        return _Known(next_offsets, [*dead, *stored], condition or Condition(State.STOPPED))
+
+
+class _Search:
+    """Reads a topic until its time is over."""
+
+    def __init__(self, cluster: Cluster, wanted: Wanted, until: float) -> None:
+        self._cluster = cluster
+        self._wanted = wanted
+        self._until = until
+        self.is_complete = True
+
+    def run(
+        self, starts: Mapping[Partition, int], ends: Mapping[Partition, int], where: Whereabouts
+    ) -> list[Found]:
+        found: list[Found] = []
+        try:
+            for record in tail(self._cluster, starts, ends, self._until):
+                if self._wanted.means(record):
+                    first = starts[record.topic(), record.partition()]
+                    found.append(found_in_topic(record, where, first))
+                    if len(found) == store.MOST:
+                        break
+        except TimeoutError:
+            self.is_complete = False
+        return found
+
+
+def _starts(
+    spans: Mapping[Partition, Span], next_offsets: Mapping[int, int]
+) -> dict[Partition, int]:
+    """Where the persister goes on, within what is there."""
+    return {
+        (topic, number): min(max(span.start, next_offsets.get(number, 0)), span.end)
+        for (topic, number), span in spans.items()
+    }
+
+
+def _with_place(found: Found, topic: str, spans: Mapping[Partition, Span]) -> Found:
+    """Whether its record is in the topic still."""
+    span = spans.get((topic, found.partition))
+    return replace(found, in_topic=span is not None and span.start <= found.offset < span.end)
