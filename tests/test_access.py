@@ -68,10 +68,15 @@ EXPECTED: dict[str, set[str]] = {
 IN_PROJECT: dict[str, set[str]] = {
     "POST event-types": WRITE,
     f"POST {EVENT_TYPE}": WRITE,
+    "POST event-types:evaluate": READ,
+    f"PUT {EVENT_TYPE}": WRITE,
     f"DELETE {EVENT_TYPE}": WRITE,
+    f"POST {EVENT_TYPE}:purge": WRITE,
     f"POST {EVENT_TYPE}/events": SEND,
     f"GET {EVENT_TYPE}/trace": READ,
     f"GET {PERSISTER}": READ,
+    f"PUT {PERSISTER}": WRITE,
+    f"GET {PERSISTER}/logs": READ,
     f"GET {PERSISTER}/state": READ,
     f"POST {PERSISTER}/state": WRITE,
 }

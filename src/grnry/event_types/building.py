@@ -29,6 +29,10 @@ SHARED = Draft(display_name="")
 """What a topic that event types share is made by: the defaults."""
 
 
+class Undone(ServiceAway):
+    """Between the intent and the work somebody took it for what a dead process had left."""
+
+
 class Builder:
     """Makes and takes away topics, views and persisters."""
 
@@ -45,7 +49,10 @@ class Builder:
             store.owns_topic(transaction, name, yes=is_ours)
 
     def make(self, name: str, project: str, draft: Draft) -> None:
-        """Make what was intended; where that fails, nothing remains."""
+        """Make what was intended; where that fails, nothing remains.
+
+        Raises `Undone` where the intent is gone, and nothing is made: it can be intended again.
+        """
         try:
             with self._database.transaction() as transaction:
                 _hold(transaction, name)
@@ -55,6 +62,8 @@ class Builder:
                 relations.make(transaction, draft.type, name, project, schemas)
                 _make_persister(transaction, name, project, draft.kind)
                 store.ready(transaction, name)
+        except Undone:
+            raise
         except Exception:
             self._undo_quietly(name)
             raise
@@ -137,4 +146,4 @@ def _make_persister(transaction: Transaction, name: str, project: str, kind: Kin
 
 def _hold(transaction: Transaction, name: str) -> None:
     if not store.hold(transaction, name):
-        raise ServiceAway(f"Event Type '{name}' could not be made. Try again.")
+        raise Undone(f"Event Type '{name}' could not be made. Try again.")

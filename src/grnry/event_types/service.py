@@ -10,7 +10,7 @@ from grnry.database.transaction import NameTaken, StillNeeded, Transaction, Uniq
 from grnry.deployments.service import Condition
 from grnry.errors import NotFound
 from grnry.event_types import names, relations, store
-from grnry.event_types.building import Builder, tell_to_stop
+from grnry.event_types.building import Builder, Undone, tell_to_stop
 from grnry.event_types.checks import (
     EventTypeNameTaken,
     changed,
@@ -35,6 +35,7 @@ from grnry.log.admin import Admin
 from grnry.persisters import service as persisters
 
 NAME_TRIES = 20
+TRIES = 5
 PURGE_ROWS = 10_000
 
 
@@ -136,12 +137,18 @@ class EventTypes:
         """
         draft = drafted(project, name, given)
         self._builder.heal()
-        taken = self._intend(caller, project, name, draft)
-        try:
-            self._builder.make(taken, project, draft)
-        except NameTaken as error:
-            # The project has made something of that name since the intent was written, or a type.
-            raise relation_taken(draft.type, taken, project) from error
+        for attempt in range(1, TRIES + 1):
+            taken = self._intend(caller, project, name, draft)
+            try:
+                self._builder.make(taken, project, draft)
+            except NameTaken as error:
+                # The project has made something of that name since the intent, or a type.
+                raise relation_taken(draft.type, taken, project) from error
+            except Undone:
+                if attempt == TRIES:
+                    raise
+            else:
+                break
         return self.version(project, taken, None)
 
     def _intend(self, caller: Identity, project: str, name: str | None, draft: Draft) -> str:

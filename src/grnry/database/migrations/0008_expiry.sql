@@ -1,8 +1,4 @@
--- What has expired is found by an index, and told of once.
-
-create index if not exists eventstore_newest on public.eventstore (event_type, created);
-create index if not exists eventstore_expiry on public.eventstore (expires)
-  where expires is not null;
+-- What has expired is told of once.
 
 -- How far the reaper is in each event type, by time: everything up to `reached` was told of. A place
 -- is an array of an event's time, correlation id and event id.
