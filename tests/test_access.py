@@ -30,6 +30,7 @@ OPEN = {"everybody", "without a token"}
 REALM = "/auth/realms/{realm}"
 EVENT_TYPE = "event-types/{event_type_name}"
 PERSISTER = f"{EVENT_TYPE}/eventstores/pg/persister"
+LIVE = f"{EVENT_TYPE}/eventstores/live-segment/persister"
 
 EXPECTED: dict[str, set[str]] = {
     "GET /health/live": OPEN,
@@ -79,6 +80,11 @@ IN_PROJECT: dict[str, set[str]] = {
     f"GET {PERSISTER}/logs": READ,
     f"GET {PERSISTER}/state": READ,
     f"POST {PERSISTER}/state": WRITE,
+    f"GET {LIVE}": READ,
+    f"PUT {LIVE}": WRITE,
+    f"GET {LIVE}/logs": READ,
+    f"GET {LIVE}/state": READ,
+    f"POST {LIVE}/state": WRITE,
 }
 for operation, roles in IN_PROJECT.items():
     method, path = operation.split()

@@ -38,6 +38,8 @@ from grnry.log.admin import Admin
 from grnry.log.cluster import Cluster
 from grnry.log.producer import Producer
 from grnry.persisters import api as persisters_api
+from grnry.persisters.live_segment import api as live_persisters_api
+from grnry.persisters.live_segment.service import LivePersisters
 from grnry.persisters.service import Persisters
 from grnry.projects import api as projects_api
 from grnry.projects.members import Members
@@ -73,6 +75,7 @@ class ControlPlane:
         self.event_types = EventTypes(self.database, self.admin)
         logs = LogFolder(folder_in(Path(settings.data)))
         self.persisters = Persisters(self.database, logs, self.admin)
+        self.live_persisters = LivePersisters(self.database, logs)
         self.tracing = Tracing(self.database, self.event_types, self.admin, cluster)
         self.members = Members(self.database, self.event_types.consumer_roles, outside)
         self.collector = Collector(self.event_types, self.producer, settings)
@@ -103,6 +106,7 @@ class ControlPlane:
                 event_types_api.router(self.event_types, links),
                 events_api.router(),
                 persisters_api.router(self.persisters, links),
+                live_persisters_api.router(self.live_persisters, links),
                 reading_api.router(Events(self.database), links),
             ],
             raw_routes=[*self.collector.routes(), *self.trust.routes(links)],

@@ -20,6 +20,7 @@ from grnry.event_types.model import Draft
 from grnry.log.admin import Admin
 from grnry.log.records import LARGEST_BATCH
 from grnry.persisters import service as persisters
+from grnry.persisters.live_segment.service import create_live
 from grnry.persisters.model import LIVE_SEGMENT, stream_name
 
 logger = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ class Builder:
                 schemas = store.former_schemas(transaction, name, draft.type)
                 schemas += [draft.schema] if draft.schema else []
                 relations.make(transaction, draft.type, name, project, schemas)
-                _make_persister(transaction, name, project, draft.kind)
+                _make_persister(transaction, name, project, draft)
                 store.ready(transaction, name)
         except Undone:
             raise
@@ -136,10 +137,11 @@ def tell_to_stop(transaction: Transaction, name: str, kind: Kind) -> None:
         deployments.stop(transaction, stream_name(name, kind.persister))
 
 
-def _make_persister(transaction: Transaction, name: str, project: str, kind: Kind) -> None:
+def _make_persister(transaction: Transaction, name: str, project: str, draft: Draft) -> None:
+    kind = draft.kind
     topic = kind.topic_of(name) or ""
     if kind.persister == LIVE_SEGMENT:
-        persisters.create_live(transaction, name, topic, (project, kind.relation_of(name) or ""))
+        create_live(transaction, name, topic, project, draft.partition_count)
     elif kind.persister:
         persisters.create(transaction, name, topic)
 

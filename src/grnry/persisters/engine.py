@@ -39,6 +39,9 @@ class Assignment(msgspec.Struct, frozen=True):
     ttl_grace_period: str = GRACE
     table: tuple[str, str] | None = None
     """Schema and name of a live segment's table; none where the event store is written."""
+    has_dead_letters: bool = True
+    most_retries: int | None = None
+    retry_ms: int = 0
     datasource: str = ""
 
     VARIABLE = "GRNRY_PERSISTER"
@@ -73,8 +76,19 @@ class PersisterWork:
         owner = f"{self._member}/{os.getpid()}/{secrets.token_hex(4)}"
         target = assignment.target()
         url = settings.worker_database_url or settings.database_url
-        writer = Writer(url, assignment.deployment, Leases(assignment.deployment, owner), target)
-        pace = Pace(assignment.batch_size, assignment.batch_timeout_ms / 1000)
+        writer = Writer(
+            url,
+            assignment.deployment,
+            Leases(assignment.deployment, owner),
+            target,
+            has_dead_letters=assignment.has_dead_letters,
+        )
+        pace = Pace(
+            assignment.batch_size,
+            assignment.batch_timeout_ms / 1000,
+            assignment.most_retries,
+            assignment.retry_ms / 1000,
+        )
         self._engine = Engine(writer, target, self._status, pace)
 
     @property

@@ -15,11 +15,8 @@ from grnry.log.admin import Admin
 from grnry.log.model import Lag
 from grnry.persisters import configuration
 from grnry.persisters.configuration import DEFAULT_APP_CONFIG, DEFAULT_DEPLOYER_CONFIG
-from grnry.persisters.live_segment.model import DEFAULT_CONFIG, live_assignment
 from grnry.persisters.model import (
     LATEST,
-    LIVE_SEGMENT,
-    PG,
     Change,
     Persister,
     Progress,
@@ -101,35 +98,13 @@ class Persisters:
 
 def create(transaction: Transaction, event_type: str, topic: str) -> None:
     """Make a data-in event type's persister, stopped. Part of the event type's transaction."""
-    _add(transaction, event_type, PG, DEFAULT_APP_CONFIG, DEFAULT_DEPLOYER_CONFIG)
-    _deploy(transaction, event_type, topic, DEFAULT_APP_CONFIG, DEFAULT_DEPLOYER_CONFIG)
-
-
-def create_live(
-    transaction: Transaction, event_type: str, topic: str, table: tuple[str, str]
-) -> None:
-    """Make a live segment's persister, and start it."""
-    _add(transaction, event_type, LIVE_SEGMENT, DEFAULT_CONFIG, {})
-    work = live_assignment(event_type, topic, table, DEFAULT_CONFIG)
-    command = ["persister", event_type]
-    deployments.save(transaction, work.deployment, command, work.to_environment())
-    deployments.start(transaction, work.deployment)
-
-
-def _add(
-    transaction: Transaction,
-    event_type: str,
-    kind: str,
-    app_config: Mapping[str, str],
-    deployer_config: Mapping[str, str],
-) -> None:
     transaction.run(
         _queries().add,
         event_type=event_type,
-        kind=kind,
-        app_config=Json(dict(app_config)),
-        deployer_config=Json(dict(deployer_config)),
+        app_config=Json(dict(DEFAULT_APP_CONFIG)),
+        deployer_config=Json(dict(DEFAULT_DEPLOYER_CONFIG)),
     )
+    _deploy(transaction, event_type, topic, DEFAULT_APP_CONFIG, DEFAULT_DEPLOYER_CONFIG)
 
 
 def conditions(transaction: Transaction, event_types: Mapping[str, str]) -> dict[str, Condition]:

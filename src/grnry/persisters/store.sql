@@ -1,6 +1,6 @@
 -- name: add
 insert into grnry.persisters (event_type, kind, app_config, deployer_config)
-values (%(event_type)s, %(kind)s, %(app_config)s, %(deployer_config)s);
+values (%(event_type)s, 'pg', %(app_config)s, %(deployer_config)s);
 
 -- name: find
 select persister.event_type, event_type.project, event_type.topic_name as topic,

@@ -75,6 +75,17 @@ class Batch:
             {p: offset for p, offset in self.offsets.items() if offset > (stored.get(p) or 0)},
         )
 
+    def before(self, refused: Sequence[DeadLetter]) -> "Batch":
+        """Only what comes before the first of them in its partition."""
+        ends: dict[Partition, int] = {}
+        for letter in refused:
+            partition, offset = _partition(letter.record), letter.record.offset()
+            ends[partition] = min(ends.get(partition, offset), offset)
+        return self._keep(
+            lambda record: record.offset() < ends.get(_partition(record), record.offset() + 1),
+            {p: min(offset, ends.get(p, offset)) for p, offset in self.offsets.items()},
+        )
+
     def _keep(self, wanted: Callable[[Record], bool], offsets: dict[Partition, int]) -> "Batch":
         pairs = zip(self.records, self.lines, strict=True)
         kept = [(record, line) for record, line in pairs if wanted(record)]

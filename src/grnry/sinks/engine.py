@@ -50,6 +50,10 @@ class Pace:
 
     batch_size: int = 5000
     batch_seconds: float = 0.2
+    most_retries: int | None = None
+    """How often a batch is refused for a passing reason until that is a failure; it goes on."""
+    retry_seconds: float = 0.0
+    """The least pause between two such tries."""
 
 
 class _Stopped(Exception):  # noqa: N818 - a signal between our own frames
@@ -259,23 +263,30 @@ class Engine:
 
     def _persist(self, attempt: Callable[[], Answer]) -> Answer:
         """Try until it is done; what only time mends is waited for."""
-        pause = SHORTEST_PAUSE
+        pause, refusals = SHORTEST_PAUSE, 0
         while True:
             try:
                 answer = attempt()
             except psycopg.Error as error:
-                pause = self._wait(error, pause)
+                refusals = refusals + 1 if verdict_of(error) is Verdict.PASSING else 0
+                pause = self._wait(error, pause, refusals)
             else:
                 self._status.clear("database")
                 return answer
 
-    def _wait(self, error: psycopg.Error, pause: float) -> float:
+    def _wait(self, error: psycopg.Error, pause: float, refusals: int) -> float:
         """Say what is wrong and wait; answers the next pause."""
         verdict, said = verdict_of(error), str(error).strip().splitlines()[0]
         if verdict is Verdict.TABLE:
             logger.error("The table cannot be written: %s", said)
             self._status.fail("database", f"The table cannot be written: {said}", retrying=True)
             pause = TABLE_PAUSE
+        elif verdict is Verdict.PASSING and self._pace.most_retries is not None:
+            pause = max(pause, self._pace.retry_seconds)
+            logger.warning("Try %d, again in %.1f s: %s", refusals, pause, said)
+            if refusals > self._pace.most_retries:
+                told = f"The database has refused a batch {refusals} times: {said}"
+                self._status.fail("database", told, retrying=True)
         elif verdict in (Verdict.AWAY, Verdict.PASSING):
             logger.warning("Trying again in %.1f s: %s", pause, said)
             self._status.trouble("database", said)

@@ -17,8 +17,9 @@ from psycopg.rows import DictRow, dict_row
 
 from grnry.database.connection import SESSION
 from grnry.database.leases import Lease, LeaseLost, Leases, Partition
+from grnry.deployments.worker import CannotGoOn
 from grnry.sinks import dead_letters
-from grnry.sinks.batch import Batch
+from grnry.sinks.batch import Batch, DeadLetter
 from grnry.sinks.narrowing import store_narrowed
 from grnry.sinks.target import Target
 from grnry.sinks.verdict import Verdict, verdict_of
@@ -28,10 +29,33 @@ logger = logging.getLogger(__name__)
 CONNECT_SECONDS = 5
 
 
+class Refused(CannotGoOn):
+    """A record cannot be stored, and none may be left out."""
+
+    def __init__(self, letters: Sequence[DeadLetter]) -> None:
+        self.letters = tuple(letters)
+        first = min(letters, key=lambda letter: letter.record.offset())
+        record = first.record
+        super().__init__(
+            f"Topic {record.topic()}, partition {record.partition()}, offset {record.offset()}: "
+            f"{first.reason}. Nothing after it is stored, as errorsTolerance is 'none'. With 'all' "
+            "it goes to the dead letters; RESTART tries again."
+        )
+
+
 class Writer:
     """Owns the connection and the leases of one worker. Used by one thread."""
 
-    def __init__(self, url: str, deployment: str, leases: Leases, target: Target) -> None:
+    def __init__(
+        self,
+        url: str,
+        deployment: str,
+        leases: Leases,
+        target: Target,
+        *,
+        has_dead_letters: bool = True,
+    ) -> None:
+        self._has_dead_letters = has_dead_letters
         self._url = url
         self._deployment = deployment
         self._leases = leases
@@ -58,7 +82,18 @@ class Writer:
             self._leases.release(self._connection, partitions)
 
     def write(self, batch: Batch) -> Batch:
-        """Store a batch; answers what of it was ours to store. Raises the database's errors."""
+        """Store a batch; answers what of it was ours to store. Raises the database's errors.
+
+        Without dead letters the first record that cannot be stored ends it: all before it is
+        stored, and `Refused` raised.
+        """
+        try:
+            return self._write(batch)
+        except Refused as refused:
+            self._write(batch.before(refused.letters))
+            raise
+
+    def _write(self, batch: Batch) -> Batch:
         connection = self._connect()
         if self._is_fresh:
             # The last commit's answer may have been lost: only the database knows what is stored.
@@ -88,6 +123,7 @@ class Writer:
                 self._leases.move(connection, self._held, batch.offsets)
                 if self._target.refresh(connection, batch.lines):
                     batch.remake(self._target)
+                self._expect_none(batch.dead)
                 self._target.store(connection, batch.lines)
                 dead_letters.add(connection, self._deployment, batch.dead)
         except psycopg.Error as error:
@@ -98,7 +134,12 @@ class Writer:
         with connection.transaction():
             self._leases.move(connection, self._held, batch.offsets)
             bad = store_narrowed(connection, self._target, batch)
+            self._expect_none(bad)
             dead_letters.add(connection, self._deployment, [*batch.dead, *bad])
+
+    def _expect_none(self, letters: Sequence[DeadLetter]) -> None:
+        if letters and not self._has_dead_letters:
+            raise Refused(letters)
 
     def _connect(self) -> psycopg.Connection[DictRow]:
         if self._connection is None or self._connection.closed:
