@@ -94,8 +94,8 @@ def test_the_first_batch_comes_whole_whatever_the_limit(broker: RunningBroker) -
 
 def test_two_share_a_group_and_one_takes_over_when_the_other_dies(broker: RunningBroker) -> None:
     broker.create_topic("t", 4)
-    first = broker.consumer("g", session_timeout_ms=1000, heartbeat_interval_ms=100)
-    second = broker.consumer("g", session_timeout_ms=1000, heartbeat_interval_ms=100)
+    first = broker.consumer("g", session_timeout_ms=6000, heartbeat_interval_ms=100)
+    second = broker.consumer("g", session_timeout_ms=6000, heartbeat_interval_ms=100)
     first.subscribe(["t"])
     second.subscribe(["t"])
 
