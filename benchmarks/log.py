@@ -133,6 +133,7 @@ def rate(run: Run, brokers: list[Broker]) -> None:
 
 
 def one(run: Run, brokers: list[Broker]) -> None:
+    print_fsync(run.folder)  # as it is now: on a busy disk it changes from minute to minute
     high: dict[Broker, list[float]] = {broker: [] for broker in brokers}
 
     def middle(broker: Broker, turn: int) -> float:
@@ -182,22 +183,28 @@ def joining(run: Run, brokers: list[Broker]) -> None:
 
 def start(run: Run, _brokers: list[Broker]) -> None:
     empty, full, small = [], [], []
+    cpu_empty, cpu_full = [], []
     for broker in run.pair("start"):
         times = []
         for _ in range(run.given.rounds):
             times.append(broker.start())
+            used = broker.cpu_seconds()
             broker.end()
+        cpu_empty.append(used)
         empty.append(statistics.median(times))
         broker.start()
         broker.create_topics(["full", "small"], 8)
         messages = int(2**30 * run.given.scale / 1000)
         clients.produce(broker, "full", messages, 1000, batch_size=16384, linger_ms=50)
         full.append(_after_kill(broker))
+        cpu_full.append(broker.cpu_seconds())
         clients.produce(broker, "small", int(300_000 * run.given.scale), 100, batch_num_messages=1)
         small.append(_after_kill(broker))
         broker.end(signal.SIGKILL)
     run.table.bounded("start, empty", "s", empty, 0.5)
+    run.table.row("  its CPU", "s", cpu_empty, "", reached=True)
     run.table.bounded("start after a kill, 1 GB in 16 KB", "s", full, 1.5)
+    run.table.row("  its CPU", "s", cpu_full, "", reached=True)
     run.table.bounded("start, and 300,000 tiny batches", "s", small, 1.5)
 
 

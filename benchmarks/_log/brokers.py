@@ -124,7 +124,7 @@ class Broker:
 
     def memory_mb(self) -> float:
         text = Path(f"/proc/{self.pid}/smaps_rollup").read_text()
-        return next(int(line.split()[1]) for line in text.splitlines() if "Pss:" in line) / 1024
+        return next(int(line.split()[1]) for line in text.splitlines() if line.startswith("Rss:")) / 1024
 
     def cpu_seconds(self) -> float:
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
@@ -167,7 +167,8 @@ class Kafka(Broker):
             return
         text = _PROPERTIES.format(port=self.port, controller=free_port(), data=self.data)
         self._properties.write_text(text)
-        cluster = base64.urlsafe_b64encode(uuid4().bytes).decode().rstrip("=")
+        # An id that begins with a dash would be taken for an option.
+        cluster = base64.b64encode(uuid4().bytes, b"AB").decode().rstrip("=")
         tool = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._properties)]
         subprocess.run([*self._java, *tool], check=True, capture_output=True)
 

@@ -43,7 +43,7 @@ def produce(broker: Broker, topic: str, count: int, size: int = SIZE, **settings
                 producer.poll(0.01)
         if number % 1000 == 0:
             producer.poll(0)
-    assert producer.flush(120) == 0
+    assert producer.flush(600) == 0
     return count / (time.perf_counter() - started)
 
 

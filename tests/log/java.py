@@ -68,7 +68,7 @@ def command(main: str, *arguments: str, memory: str = "256m") -> list[str]:
     return ["java", f"-Xmx{memory}", *quick, _LOG4J_QUIET, "-cp", class_path(), main, *arguments]
 
 
-def run(main: str, *arguments: str, given: str = "", seconds: float = 60) -> str:
+def run(main: str, *arguments: str, given: str = "", seconds: float = 120) -> str:
     """What one of Kafka's tools prints; fails where it fails."""
     done = subprocess.run(
         command(main, *arguments),

@@ -102,7 +102,7 @@ def test_an_absent_broker_is_told_at_once_and_its_return_is_seen(broker: Running
     for call in calls:
         with pytest.raises(LogAway):
             call()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 8
     broker.start()
     assert admin.brokers() == 1
     assert admin.create_topic("topic", 1, 1, {})
@@ -219,4 +219,4 @@ def test_closing_does_not_wait_for_a_broker_that_is_away(
     broker.kill()
     began = time.monotonic()
     one.consumer.close()
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 8

@@ -166,7 +166,7 @@ class RunningBroker:
     def create_topic(self, name: str, partitions: int = 1, **config: str) -> None:
         settings = {key.replace("_", "."): value for key, value in config.items()}
         topic = NewTopic(name, partitions, 1, config=settings)
-        self.admin.create_topics([topic])[name].result(10)
+        self.admin.create_topics([topic])[name].result(30)
 
     def producer(self, **settings: Any) -> Producer:
         given = {key.replace("_", "."): value for key, value in settings.items()}
@@ -207,7 +207,7 @@ class RunningBroker:
 
         for value in values:
             producer.produce(topic, value, on_delivery=delivered)
-        assert producer.flush(20) == 0
+        assert producer.flush(60) == 0
         assert not failures
 
     def read_all(self, topic: str, count: int, group: str = "reader") -> list[Message]:
@@ -216,7 +216,7 @@ class RunningBroker:
         consumer.subscribe([topic])
         try:
             found: list[Message] = []
-            until = time.monotonic() + 30
+            until = time.monotonic() + 60
             while len(found) < count:
                 assert time.monotonic() < until, f"{len(found)} of {count}"
                 found += [one for one in consumer.consume(10_000, 0.2) if one.error() is None]

@@ -94,8 +94,8 @@ def test_the_first_batch_comes_whole_whatever_the_limit(broker: RunningBroker) -
 
 def test_two_share_a_group_and_one_takes_over_when_the_other_dies(broker: RunningBroker) -> None:
     broker.create_topic("t", 4)
-    first = broker.consumer("g", session_timeout_ms=1000, heartbeat_interval_ms=100)
-    second = broker.consumer("g", session_timeout_ms=1000, heartbeat_interval_ms=100)
+    first = broker.consumer("g", session_timeout_ms=6000, heartbeat_interval_ms=100)
+    second = broker.consumer("g", session_timeout_ms=6000, heartbeat_interval_ms=100)
     first.subscribe(["t"])
     second.subscribe(["t"])
 
@@ -292,6 +292,33 @@ def test_groups_are_listed_changed_and_deleted(broker: RunningBroker) -> None:
     assert [(one.partition, one.offset) for one in offsets.topic_partitions] == [(0, 7)]
     admin.delete_consumer_groups(["g"])["g"].result(5)
     assert _error_code(admin.delete_consumer_groups(["g"])["g"]) == 69
+
+
+def test_offsets_go_when_their_group_had_no_members_for_long(tmp_path: Any) -> None:
+    settings = {"offsets_retention_ms": 1500, "retention_check_interval": 0.1}
+    with RunningBroker(tmp_path, **settings) as broker:
+        broker.create_topic("t")
+        broker.produce("t", ["a"])
+        member = broker.consumer("with a member")
+        member.subscribe(["t"])
+        (read,) = wait_until(lambda: member.consume(1, 0.1))
+        member.commit(message=read, asynchronous=False)
+        broker.consumer("left alone").commit(
+            offsets=[TopicPartition("t", 0, 1)], asynchronous=False
+        )
+
+        def groups() -> set[str]:
+            listed = broker.admin.list_consumer_groups().result(30)
+            return {one.group_id for one in listed.valid}
+
+        wait_until(lambda: groups() == {"with a member"})
+        (place,) = member.committed([TopicPartition("t", 0)])
+        assert place.offset == 1
+        member.close()
+        wait_until(lambda: not groups())
+        broker.kill()
+        broker.start()
+        assert not groups()
 
 
 def test_records_are_deleted(broker: RunningBroker) -> None:

@@ -280,7 +280,7 @@ def vanish(connection: socket.socket) -> None:
 
 
 def test_half_open_connections_are_closed_and_hold_nothing(tmp_path: Path) -> None:
-    with RunningBroker(tmp_path, limits={"idle_seconds": 1.0}) as broker:
+    with RunningBroker(tmp_path, limits={"idle_seconds": 3.0}) as broker:
         broker.create_topic("t")
         broker.produce("t", ["x" * 100_000 for _ in range(50)])
         with bystanders(broker):

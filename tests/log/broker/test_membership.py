@@ -54,7 +54,7 @@ def revoked(consumer, partitions):
 
 signal.signal(signal.SIGTERM, lambda *_: over.append(True))
 consumer = Consumer({
-    "bootstrap.servers": address, "group.id": "g", "session.timeout.ms": 1500,
+    "bootstrap.servers": address, "group.id": "g", "session.timeout.ms": 4000,
     "heartbeat.interval.ms": 100, "partition.assignment.strategy": strategy, "log_level": 0,
 })
 consumer.subscribe(["t"], on_assign=granted, on_revoke=revoked, on_lost=revoked)
@@ -71,7 +71,7 @@ class Member:
 
     def end(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
-        _out, err = self.process.communicate(timeout=30)
+        _out, err = self.process.communicate(timeout=60)
         assert "Traceback" not in err, err
 
 
@@ -176,7 +176,7 @@ def test_a_frozen_member_that_wakes_too_late_commits_nothing(
     frozen.send_signal(signal.SIGSTOP)
     try:
         static = {"group_instance_id": instance} if instance else {}
-        heir = broker.consumer("g", session_timeout_ms=1500, heartbeat_interval_ms=100, **static)
+        heir = broker.consumer("g", heartbeat_interval_ms=100, **static)
         heir.subscribe(["t"])
         found: list[Message] = []
 

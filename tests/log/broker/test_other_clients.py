@@ -64,7 +64,7 @@ async def _aiokafka(address: str) -> None:
     ]
     await asyncio.gather(*(consumer.start() for consumer in consumers))
     found: list[Any] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(found) < count:
             for consumer in consumers:
                 batches = await consumer.getmany(timeout_ms=50)

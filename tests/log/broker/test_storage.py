@@ -175,6 +175,15 @@ def test_offsets_by_time_where_times_go_back_and_forth(log: PartitionLog) -> Non
     assert log.newest() == (4, 400)
 
 
+def test_a_file_is_closed_when_it_is_old_enough(log: PartitionLog) -> None:
+    config = CONFIG._replace(segment_ms=500)
+    for now in (1000, 1400, 1500, 1501, 2001, 2002):
+        log.append(*checked(batch(b"x")), config, 0, now)
+        log.show_all()
+    assert [one.base for one in log.segments] == [0, 3, 5]
+    assert len(headers_of(read(reopened(log), 3))) == 2
+
+
 def test_old_records_expire_and_offsets_go_on(log: PartitionLog) -> None:
     for number in range(100):
         append(log, batch(b"x" * 1000, time=number * 10), config=SMALL)
