@@ -16,8 +16,10 @@ SOURCE = ROOT / "src/grnry"
 FILES = sorted(SOURCE.rglob("*.sql"))
 MODULES = sorted(SOURCE.rglob("*.py"))
 RUNS = {"execute", "executemany", "copy", "run", "row", "rows", "value", "many"}
+# `alter column` is no statement but a part of one, as a column of `create table` is.
 STATEMENT = re.compile(
-    r"^\s*(select|insert|update|delete|create|alter|drop|grant|revoke|copy|lock|set|with|truncate)\s",
+    r"^\s*(select|insert|update|delete|create|alter(?! column)|drop|grant|revoke|copy|lock|set|with"
+    r"|truncate)\s",
     re.IGNORECASE,
 )
 # A probe of whether the server lives, which has no value and no name in it.

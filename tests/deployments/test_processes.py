@@ -196,9 +196,14 @@ def test_who_is_not_ready_in_time_has_failed(
     processes: Processes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     restarts(monkeypatch, 1000)
-    processes.start(deployment("deploy", resources=Resources(ready_seconds=0.5)))
+    processes.start(deployment("deploy", resources=Resources(ready_seconds=60)))
+    why = "the topic is not there"
+    wait_for(lambda: seen(processes).message == why, what="it says why it waits")
+    child = processes._running["a"].replicas[0].child
+    assert child is not None
+    child.said_since -= 60  # as if the time had passed
     failed = until(processes, State.FAILED)
-    expected = "it was not ready within 0.5 s: the topic is not there"
+    expected = f"it was not ready within 60 s: {why}"
     assert failed == Seen(State.FAILED, expected, retrying=True)
 
 

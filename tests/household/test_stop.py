@@ -3,6 +3,7 @@
 import http.client
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from grnry.household.folder import start_of
 from tests.conftest import wait_for
-from tests.running import Granary, every_process
+from tests.running import COMMAND, Granary, every_process
 
 # What stands still is not waited for, only woken; each wait for it would be ten seconds.
 SOON = 9.0
@@ -68,6 +69,21 @@ def test_what_is_waited_for_is_said_and_a_second_signal_hurries(stopped: Granary
     assert "Finished server process" not in (stopped.data / "logs" / "api.log").read_text()
     assert "it is killed" not in stopped.journal()
     connection.close()
+
+
+def test_a_first_start_may_be_stopped_at_once(stopped: Granary) -> None:
+    words = [*COMMAND, "up", "--data", str(stopped.data), "--port", "0"]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as first:
+        assert first.stderr
+        wait_for((stopped.data / "postgres").exists, what="the database is being made")
+        first.send_signal(signal.SIGINT)
+        said = first.stderr.read()
+    assert first.returncode == 0
+    assert "Stopped after" in said
+    assert "None" not in said
+    assert every_process(stopped.data) == {}
+    stopped.start()
+    assert stopped.said["password"]
 
 
 def test_the_command_says_what_it_waits_for(stopped: Granary) -> None:

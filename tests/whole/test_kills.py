@@ -3,16 +3,18 @@
 import os
 import random
 import signal
-import time
+import subprocess
+import sys
 
 import pytest
 
 from grnry.household.folder import start_of
 from tests.conftest import wait_for
-from tests.running import Granary, every_process
+from tests.running import Granary, every_process, seconds
 from tests.whole.numbered import Numbered, stored, verdict
 
 EVENTS = int(os.environ.get("GRNRY_TEST_EVENTS", "60000"))
+BACK_SECONDS = 2.0
 ROUNDS = int(os.environ.get("GRNRY_TEST_ROUNDS", "1"))
 
 
@@ -53,11 +55,15 @@ def kill(granary: Granary, victim: str) -> None:
 
 @pytest.mark.parametrize("name", ["postgres", "broker", "api", "reconciler"])
 def test_a_killed_process_is_back_soon(granary: Granary, name: str) -> None:
-    began = time.monotonic()
-    granary.kill(name)
-    # The promise is two seconds; others want the machine as well.
-    assert time.monotonic() - began < 8
+    assert any(is_back_soon(granary, name) for _ in range(3))
     assert granary.do("event-type", "list")
+
+
+def is_back_soon(granary: Granary, name: str) -> bool:
+    """Within the two seconds that are promised; on a machine that is busy, in proportion."""
+    words = [sys.executable, "-c", "import grnry.control_plane"]
+    imports = seconds(lambda: subprocess.run(words, check=True))
+    return seconds(lambda: granary.kill(name)) <= max(BACK_SECONDS, 4 * imports)
 
 
 def test_a_killed_supervisor_leaves_nothing_behind_and_the_next_one_recovers(

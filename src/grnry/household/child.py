@@ -182,7 +182,8 @@ class Child:
         if await self._is_over(min(PATIENCE_SECONDS, self.spec.stop_seconds)):
             return
         rest = self.spec.stop_seconds - PATIENCE_SECONDS
-        logger.info("Waiting for %s (process %s), at most %.0f s.", self.name, self.pid, rest)
+        what = f"process {self.pid}" if self.pid else "what prepares its start"
+        logger.info("Waiting for %s (%s), at most %.0f s.", self.name, what, rest)
         self._wake()
         if not await self._is_over(rest):
             logger.warning("%s does not end; it is killed. Nothing is lost.", self.name)
