@@ -99,6 +99,10 @@ def things() -> Router:
     def show(number: Annotated[int, Path(ge=1)], lines: Annotated[int, Query(le=500)] = 1) -> str:
         return str(number + lines)
 
+    @router.post("/{number}:reset")
+    def reset(number: int) -> int:
+        return number
+
     @router.delete("/{number}", status_code=204)
     def remove(number: int) -> None:
         return None

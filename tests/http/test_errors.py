@@ -149,6 +149,7 @@ def test_a_wrong_method_is_told_all_right_ones(client: TestClient) -> None:
     assert client.put("/things").headers["allow"] == "GET, HEAD, POST"
     assert client.put("/things/1").headers["allow"] == "DELETE, GET, HEAD"
     assert client.get("/raw").headers["allow"] == "POST"
+    assert client.put("/things/1:reset").headers["allow"] == "POST"
 
 
 @pytest.mark.parametrize(

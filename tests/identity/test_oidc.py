@@ -1,5 +1,6 @@
 """Tokens of an issuer elsewhere; the built-in one stands in for it, over real HTTP."""
 
+import socket
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -33,7 +34,7 @@ from grnry.identity.oidc import (
 )
 from grnry.identity.tokens import Expected, TokenVerifier
 from grnry.settings import Settings
-from tests.conftest import free_port, wait_for
+from tests.conftest import wait_for
 from tests.identity.signing import EXPECTED, ISSUER, RSA, claims, sign
 
 
@@ -42,7 +43,9 @@ class Elsewhere:
 
     def __init__(self, database: Database) -> None:
         bootstrap(database, "password", "")
-        self.port = free_port()
+        self._socket = socket.socket()  # taken, and refusing connections before the start
+        self._socket.bind(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
         self.keys = SigningKeys(database)
         self.issuer = Issuer(database, self.keys, url=issuer_url(f"http://127.0.0.1:{self.port}"))
         self.asked = 0
@@ -53,9 +56,9 @@ class Elsewhere:
             open_paths=OPEN_PATHS,
         )
         self._server = uvicorn.Server(
-            uvicorn.Config(self._counting(app), port=self.port, log_config=None, ws="none")
+            uvicorn.Config(self._counting(app), log_config=None, ws="none")
         )
-        self._thread = threading.Thread(target=self._server.run)
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],))
 
     def _counting(self, app: ASGIApp) -> ASGIApp:
         async def counting(scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,6 +79,7 @@ class Elsewhere:
         self._server.should_exit = True
         if self._thread.ident:
             self._thread.join()
+        self._socket.close()
 
 
 class Clock:

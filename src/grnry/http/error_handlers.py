@@ -1,6 +1,7 @@
 """Exceptions into error answers, once for all endpoints."""
 
 import logging
+import re
 from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI
@@ -18,6 +19,8 @@ from grnry.http.links import Links, href
 from grnry.http.problems import bad_input_of
 
 logger = logging.getLogger("grnry.http")
+
+_PLACEHOLDER = re.compile(r"{[^}]*}")
 
 ExceptionHandler = Callable[[Request, Exception], Awaitable[Response]]
 
@@ -57,15 +60,26 @@ async def http_exception(request: Request, error: Exception) -> Response:
 
 
 def allowed_methods(request: Request) -> list[str]:
-    """The methods of every route that the path leads to."""
+    """The methods of the operations that the path is of.
+
+    A placeholder may stand for what is another operation's own word, as in `/calls:purge`: of the
+    templates that the path fits, the one that says most of it counts.
+    """
     routes: list[BaseRoute] = request.app.routes
+    fitting = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    most = max((_literal(route) for route in fitting), default=0)
     methods: set[str] = set()
-    for route in routes:
-        if route.matches(request.scope)[0] is not Match.NONE:
+    for route in fitting:
+        if _literal(route) == most:
             methods |= getattr(route, "methods", None) or set()
     if "GET" in methods:
         methods.add("HEAD")
     return sorted(methods)
+
+
+def _literal(route: BaseRoute) -> int:
+    """How much of a template is no placeholder."""
+    return len(_PLACEHOLDER.sub("", getattr(route, "path", "")))
 
 
 def in_use_error(links: Links) -> ExceptionHandler:
