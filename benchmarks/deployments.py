@@ -37,7 +37,13 @@ class Workers:
         self._caller = Caller(granary)
         self.names = [f"bench{number:03}" for number in range(number)]
         for name in self.names:
-            self._caller.post(f"/event-types/{name}", draft(name, partitionCount=32))
+            self.make(name)
+
+    def make(self, name: str) -> None:
+        self._caller.post(f"/event-types/{name}", draft(name, partitionCount=32))
+
+    def delete(self, name: str) -> None:
+        self._caller.delete(f"/event-types/{name}")
 
     def ask(self, name: str, action: str) -> None:
         self._caller.post(_path(name, "/state"), {"action": action})
@@ -77,7 +83,14 @@ class Workers:
         return int(row["rows"]) if row else 0
 
     def pids(self) -> list[int]:
-        return self._granary.worker_pids(self._granary.pid("reconciler"))
+        """Of the workers of these event types, as the reconciler has noted them."""
+        with self._granary.platform() as connection:
+            rows = connection.execute(
+                "select (process->>0)::int as pid from grnry.deployments,"
+                " jsonb_array_elements(saved->'processes') as process where name = any(%s)",
+                [[f"grnry-p-pg-{name}" for name in self.names]],
+            ).fetchall()
+        return [int(row["pid"]) for row in rows]
 
 
 def _path(name: str, rest: str) -> str:
@@ -94,7 +107,8 @@ def one_by_one(workers: Workers, number: int) -> tuple[list[float], list[float]]
 
 def stop_under_load(workers: Workers, verdicts: Verdicts) -> None:
     """Stopped in the middle of its work: the batch in hand is stored, and nothing of another."""
-    name = workers.names[0]
+    name = "bench-busy"
+    workers.make(name)
     workers.feed(name, 60_000)
     workers.all_at_once([name], "START", "RUNNING")
     wait_for(lambda: workers.progress(name)["records"] > 0, 60, "it stores")
@@ -105,6 +119,7 @@ def stop_under_load(workers: Workers, verdicts: Verdicts) -> None:
     if workers.rows(name) != done["records"]:
         verdicts.failed.append("rows are what is done")
     verdicts.judge("STOP under load", took, BUDGET_STOP_SECONDS, "s")
+    workers.delete(name)
 
 
 def idle(workers: Workers, settle: float, watched: float, verdicts: Verdicts) -> None:

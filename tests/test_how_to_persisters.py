@@ -1,16 +1,13 @@
 """What docs/how-to/persisters.md tells is run as it stands."""
 
-import re
+from tests.how_to import blocks, run
+from tests.running import Granary
 
-from tests.running import ROOT, Granary
-from tests.test_how_to_projects import run
-
-PAGE = (ROOT / "docs/how-to/persisters.md").read_text()
-BLOCKS = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+PAGE = "persisters.md"
 
 
 def test_the_walk(granary: Granary) -> None:
-    make, start, fails, change, replicas, over_http = BLOCKS
+    make, start, fails, change, replicas, over_http = blocks(PAGE)
     run(make, granary)
     said = run(start, granary)
     assert "The persister of 'calls' is RUNNING" in said
