@@ -52,9 +52,11 @@ def test_a_file_is_what_is_set(granary: Granary, name: str, tmp_path: Path) -> N
     assert made["appConfig"]["eventstore.batchTimeout"] == "50"
     assert made["appConfig"]["eventstore.batchSize"] == "5000"
     file.write_text("[]")
-    assert "is no JSON object" in fails(granary, "persister", "set", name, "-f", str(file))
+    assert "must hold one object of fields" in fails(
+        granary, "persister", "set", name, "-f", str(file)
+    )
     file.write_text("{")
-    assert "cannot be read as JSON" in fails(granary, "persister", "set", name, "-f", str(file))
+    assert "is neither YAML nor JSON" in fails(granary, "persister", "set", name, "-f", str(file))
 
 
 def test_what_is_wrong_is_said(granary: Granary, name: str) -> None:

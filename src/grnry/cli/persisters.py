@@ -1,6 +1,5 @@
 """`grnry persister …`."""
 
-import json
 import sys
 import time
 from pathlib import Path
@@ -78,7 +77,7 @@ def set_(
         list[str], typer.Option("--unset", help="A key to take out; its default holds then.")
     ] = [],  # noqa: B006
     file: Annotated[
-        Path | None, typer.Option("-f", "--file", help="An export: all of it is set.")
+        Path | None, typer.Option("-f", "--file", help="An export, YAML or JSON: all of it is set.")
     ] = None,
     project: Project = "global",
     data: Data = None,
@@ -89,11 +88,12 @@ def set_(
     Keys that begin with `kubernetes.` are of deployerConfig, all others of appConfig.
     """
     from grnry.cli.client import Api, Place
+    from grnry.cli.documents import read_document
 
     api = Api(Place.of(data))
     place = path(project, name)
     if file is not None:
-        body = _read(file)
+        body = {"appConfig": {}, "deployerConfig": {}, **read_document(file)}
     else:
         found = api.get(place)
         body = {key: found[key] for key in ("appConfig", "deployerConfig", "appVersion")}
@@ -194,18 +194,6 @@ def logs(
     from grnry.cli.persister_logs import show_logs
 
     show_logs(Api(Place.of(data)), f"{path(project, name)}/logs", lines, follow=follow)
-
-
-def _read(file: Path) -> dict[str, Any]:
-    from grnry.cli.client import CallFailed
-
-    try:
-        body = json.loads(file.read_bytes())
-    except (OSError, ValueError) as error:
-        raise CallFailed(f"{file} cannot be read as JSON: {error}") from error
-    if not isinstance(body, dict):
-        raise CallFailed(f"{file} is no JSON object. Give what `?export=true` answers.")
-    return {"appConfig": {}, "deployerConfig": {}, **body}
 
 
 def _apply(body: dict[str, Any], values: list[str], unset: list[str]) -> None:

@@ -6,6 +6,7 @@ where to read them (`start`); partitions that move away are told before a furthe
 out, and go when the reader has finished what is in hand.
 """
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -47,6 +48,8 @@ class Membership:
     group: str
     member: str
     session_ms: int = 30_000
+    leaves: bool = False
+    """Whether others get its partitions when it is closed, as nobody may come back as it."""
 
 
 class Consumer:
@@ -66,6 +69,7 @@ class Consumer:
     ) -> None:
         self._listener = listener
         self._topic = topic
+        self._leaves = membership.leaves
         self._on_gap = on_gap or _log_gap
         self._promised: dict[Partition, int | None] = {}
         self._missing: dict[Partition, int] = {}
@@ -241,10 +245,19 @@ class Consumer:
                     raise KafkaException(one.error)
 
     def close(self) -> None:
-        """Leave, but do not wait long for brokers that are away."""
-        closing = threading.Thread(target=self._client.close, name="log-close", daemon=True)
+        """End, but do not wait long for brokers that are away."""
+        closing = threading.Thread(target=self._close, name="log-close", daemon=True)
         closing.start()
         closing.join(CLOSE_SECONDS)
+
+    def _close(self) -> None:
+        if self._leaves:
+            # Closing alone keeps the place of a member that comes back under its name.
+            with contextlib.suppress(KafkaException):
+                self._client.unsubscribe()
+                while self._client.assignment() or self._client.memberid():
+                    self._client.consume(1, 0.01)
+        self._client.close()
 
 
 def _places(offsets: Mapping[Partition, int]) -> list[TopicPartition]:

@@ -99,7 +99,9 @@ class PersisterWork:
         self._engine.run(self._consumer)
 
     def _consumer(self, listener: Listener) -> Consumer:
-        membership = Membership(self._assignment.group, self._member)
+        # The first one is there whatever is configured next, and takes its place up at once.
+        leaves = not self._member.endswith("-0")
+        membership = Membership(self._assignment.group, self._member, leaves=leaves)
         return Consumer(self._cluster, self._assignment.topic, membership, listener)
 
     def stop(self) -> None:

@@ -21,6 +21,7 @@ from typing import TypeVar
 import psycopg
 
 from grnry.database.leases import LeaseLost, Partition
+from grnry.deployments.memory import give_back
 from grnry.log.consumer import Consumer
 from grnry.sinks.batch import Batch
 from grnry.sinks.status import Status
@@ -223,6 +224,7 @@ class Engine:
                 job = self._work.get(timeout=CONNECTION_IDLE_SECONDS)
             except queue.Empty:
                 self._writer.disconnect()
+                give_back()
                 continue
             if job == self._finish:
                 self._writer.disconnect()
