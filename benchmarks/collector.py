@@ -126,7 +126,7 @@ def main(words: list[str]) -> None:
 def run(granary: Granary, seconds: float) -> None:
     caller = Caller(granary)
     caller.post(f"/event-types/{NAME}", draft(NAME, partitionCount=8))
-    token = caller.http.headers["Authorization"].split()[1]
+    token = caller.token()
     server = Server(int(granary.said["api"].rpartition(":")[2]), granary.pid("api"))
     path = f"/projects/global/event-types/{NAME}/events"
     thousand = [event(number) for number in range(1000)]

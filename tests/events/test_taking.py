@@ -28,7 +28,7 @@ def producer(caller: Caller) -> Iterator[Producer]:
     made.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def own() -> Iterator[Granary]:
     """One whose collector has little room, and whose broker may be killed."""
     folder = Path(tempfile.mkdtemp(prefix="grnry-taking-"))
@@ -63,11 +63,11 @@ def test_many_requests_are_told_of_their_own_records(caller: Caller, producer: P
 
 
 def test_a_log_that_is_away_is_a_503_and_then_it_goes_on(own: Granary) -> None:
-    own.do("event-type", "create", "calls", "--correlation-id", "payload.user")
+    own.do("event-type", "create", "away", "--correlation-id", "payload.user")
     caller = Caller(own)
     packed = gzip.compress(b'{"user": "u"}\n' * 5000)
     headers = {"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip"}
-    path = "/event-types/calls/events"
+    path = "/event-types/away/events"
     assert caller.http.post(path, content=packed, headers=headers).status_code == 202
     os.kill(own.pid("broker"), signal.SIGSTOP)
     refused = caller.http.post(path, content=packed, headers=headers)
@@ -97,4 +97,27 @@ def test_more_than_there_is_room_for_is_a_503_to_be_sent_again(own: Granary) -> 
     assert (202, "") in answers
     assert answers <= {(202, ""), (503, "1")}
     assert send(0) == (202, "")
+    caller.close()
+
+
+def resident_mb(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) // 1024
+
+
+def test_a_long_body_of_lines_is_never_in_memory(own: Granary) -> None:
+    own.do("event-type", "create", "long", "--correlation-id", "payload.user")
+    caller = Caller(own)
+    line = b'{"user": "u", "text": "%b"}\n' % (b"x" * 200_000)
+    headers = {"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip"}
+
+    def send(count: int) -> None:
+        body = gzip.compress(line * count, 1)
+        answer = caller.http.post("/event-types/long/events", content=body, headers=headers)
+        assert caller.expect(answer, 202) == {"accepted": count, "rejected": []}
+
+    send(50)  # what is made once, such as the buffers of the log's client
+    before = resident_mb(own.pid("api"))
+    send(1500)
+    assert resident_mb(own.pid("api")) - before < 100  # of 300
     caller.close()
