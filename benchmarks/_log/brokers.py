@@ -124,7 +124,10 @@ class Broker:
 
     def memory_mb(self) -> float:
         text = Path(f"/proc/{self.pid}/smaps_rollup").read_text()
-        return next(int(line.split()[1]) for line in text.splitlines() if line.startswith("Rss:")) / 1024
+        return (
+            next(int(line.split()[1]) for line in text.splitlines() if line.startswith("Rss:"))
+            / 1024
+        )
 
     def cpu_seconds(self) -> float:
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
