@@ -75,7 +75,7 @@ class ControlPlane:
         self.event_types = EventTypes(self.database, self.admin)
         logs = LogFolder(folder_in(Path(settings.data)))
         self.persisters = Persisters(self.database, logs, self.admin)
-        self.live_persisters = LivePersisters(self.database, logs)
+        self.live_persisters = LivePersisters(self.database, logs, self.admin)
         self.tracing = Tracing(self.database, self.event_types, self.admin, cluster)
         self.members = Members(self.database, self.event_types.consumer_roles, outside)
         self.collector = Collector(self.event_types, self.producer, settings)

@@ -62,6 +62,15 @@ def test_a_live_segment_with_its_schema(granary: Granary, tmp_path: Path) -> Non
     (header, first, second) = granary.do("event-type", "versions", "people").splitlines()
     assert header.split() == ["VERSION", "MODIFIED_AT", "BY", "CHANGED"]
     assert (first.split()[0], second.split()[0], second.split()[-1]) == ("1", "2", "schema")
+    granary.do("persister", "set", "people", "batchSize=10", "errorsTolerance=none")
+    assert "sets nothing" in granary.grnry("persister", "set", "people", "batchSize").stderr
+    granary.do("persister", "restart", "people")
+    shown = json.loads(granary.do("persister", "show", "people", "--json"))
+    assert (shown["batchSize"], shown["state"]["status"]) == ("10", "RUNNING")
+    listed = json.loads(granary.do("persister", "list", "--json"))
+    (mine,) = [each for each in listed if each["eventTypeName"] == "people"]
+    assert mine["progress"] == {"records": 0, "lag": 0, "deadLetters": 0}
+    assert granary.do("persister", "logs", "people")
     refused = granary.grnry("event-type", "delete", "people", "--purge")
     assert refused.returncode == 1
     assert "--yes" in refused.stderr

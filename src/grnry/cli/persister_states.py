@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from grnry.cli.persisters import path
+from grnry.cli.persisters import KINDS, path, path_of
 
 if TYPE_CHECKING:
     from grnry.cli.client import Api
@@ -24,6 +24,7 @@ class States:
     def __init__(self, api: "Api", project: str) -> None:
         self._api = api
         self._project = project
+        self._kinds: dict[str, str] = {}
         self._seen: dict[str, tuple[float, int]] = {}
 
     def names(self) -> list[str]:
@@ -31,11 +32,17 @@ class States:
         from grnry.cli.event_types import path as event_types_path
 
         found = self._api.all(event_types_path(self._project), "eventTypes")
-        return [each["name"] for each in found if each["type"] == "data_in"]
+        self._kinds = {e["name"]: KINDS[e["type"]] for e in found if e["type"] in KINDS}
+        return list(self._kinds)
+
+    def _path(self, name: str) -> str:
+        if name in self._kinds:
+            return path(self._project, name, self._kinds[name])
+        return path_of(self._api, self._project, name)
 
     def state(self, name: str) -> dict[str, Any]:
         """Its state and progress; with the rows a second since it was asked for last."""
-        place = f"{path(self._project, name)}/state"
+        place = f"{self._path(name)}/state"
         found = self._api.get(place, {"expand": "progress"})
         found.pop("_links")
         now, records = time.monotonic(), int(found["progress"]["records"])

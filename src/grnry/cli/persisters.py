@@ -21,12 +21,29 @@ Watch = Annotated[
 ]
 Set = Annotated[list[str], typer.Argument(help="Such as eventstore.batchSize=1000.", metavar="…")]
 WAIT_SECONDS = 60.0
+BODY = (
+    *("appConfig", "deployerConfig", "appVersion"),
+    *("tasks.max", "batchSize", "maxRetries", "retryBackoffMs", "errorsTolerance"),
+)
+"""The fields of both kinds that can be set."""
 
 
-def path(project: str, name: str) -> str:
+KINDS = {"data_in": "pg", "live_segment": "live-segment"}
+"""The kinds of persisters, by the type of the event type that each belongs to."""
+
+
+def path(project: str, name: str, kind: str = "pg") -> str:
     from grnry.cli.event_types import path as event_type_path
 
-    return f"{event_type_path(project, name)}/eventstores/pg/persister"
+    return f"{event_type_path(project, name)}/eventstores/{kind}/persister"
+
+
+def path_of(api: "Api", project: str, name: str) -> str:
+    """The path of the persister that an event type has, whichever kind it is."""
+    from grnry.cli.event_types import path as event_type_path
+
+    found = api.get(f"{event_type_path(project, name)}/latest")
+    return path(project, name, KINDS.get(found["type"], "pg"))
 
 
 @app.command("list")
@@ -56,14 +73,15 @@ def show(
     """Show an event type's persister and its configuration."""
     from grnry.cli.client import Api, Place
 
-    found = Api(Place.of(data)).get(path(project, name), {"expand": "state"})
+    api = Api(Place.of(data))
+    found = api.get(path_of(api, project, name), {"expand": "state"})
     if as_json:
         print_json(found)
         return
     maps = ("appConfig", "deployerConfig")
     plain = {k: v for k, v in found.items() if k not in ("_links", "state", *maps)}
     print_fields({**plain, "state": _said(found["state"])})
-    for each in maps:
+    for each in (each for each in maps if each in found):
         print(f"\n{each}")
         print_fields({f"  {key}": value for key, value in found[each].items()} or {"  none": ""})
 
@@ -85,19 +103,21 @@ def set_(
 ) -> None:
     """Change an event type's persister; in effect at its next start.
 
-    Keys that begin with `kubernetes.` are of deployerConfig, all others of appConfig.
+    Keys that begin with `kubernetes.` are of deployerConfig, all others of appConfig. A live
+    segment's persister has tasks.max, batchSize, maxRetries, retryBackoffMs and errorsTolerance.
     """
     from grnry.cli.client import Api, Place
     from grnry.cli.documents import read_document
 
     api = Api(Place.of(data))
-    place = path(project, name)
-    if file is not None:
-        body = {"appConfig": {}, "deployerConfig": {}, **read_document(file)}
+    place = path_of(api, project, name)
+    found = read_document(file) if file is not None else api.get(place)
+    body = {key: found[key] for key in found if key in BODY or file is not None}
+    if place == path(project, name):
+        body = {"appConfig": {}, "deployerConfig": {}, **body}
+        _apply(body, values, unset)
     else:
-        found = api.get(place)
-        body = {key: found[key] for key in ("appConfig", "deployerConfig", "appVersion")}
-    _apply(body, values, unset)
+        _apply_plain(body, values, unset)
     changed = api.put(f"{place}?imported=true", body)
     if as_json:
         print_json(changed)
@@ -151,7 +171,7 @@ def restart(
     from grnry.cli.client import Api, Place
 
     api = Api(Place.of(data))
-    api.post(f"{path(project, name)}/state", {"action": "STOP"})
+    api.post(f"{path_of(api, project, name)}/state", {"action": "STOP"})
     _act(api, "START", (project, name), wait=wait, as_json=as_json)
 
 
@@ -173,7 +193,7 @@ def state(
 
         States(api, project).watch(lambda: [name], as_json=as_json)
     else:
-        _print(name, api.get(f"{path(project, name)}/state"), as_json)
+        _print(name, api.get(f"{path_of(api, project, name)}/state"), as_json)
 
 
 @app.command()
@@ -193,7 +213,8 @@ def logs(
     from grnry.cli.client import Api, Place
     from grnry.cli.persister_logs import show_logs
 
-    show_logs(Api(Place.of(data)), f"{path(project, name)}/logs", lines, follow=follow)
+    api = Api(Place.of(data))
+    show_logs(api, f"{path_of(api, project, name)}/logs", lines, follow=follow)
 
 
 def _apply(body: dict[str, Any], values: list[str], unset: list[str]) -> None:
@@ -211,6 +232,19 @@ def _apply(body: dict[str, Any], values: list[str], unset: list[str]) -> None:
         body[_map_of(key)][key] = value
 
 
+def _apply_plain(body: dict[str, Any], values: list[str], unset: list[str]) -> None:
+    """A live segment's: keys without maps around them, each with a value."""
+    from grnry.cli.client import CallFailed
+
+    if unset:
+        raise CallFailed("Each key of a live segment's persister has a value: give KEY=VALUE.")
+    for value in values:
+        key, is_one, text = value.partition("=")
+        if not is_one or not key:
+            raise CallFailed(f"'{value}' sets nothing. Give KEY=VALUE.")
+        body[key] = text
+
+
 def _map_of(key: str) -> str:
     return "deployerConfig" if key.lower().startswith("kubernetes.") else "appConfig"
 
@@ -220,7 +254,7 @@ def _act(api: "Api", action: str, which: tuple[str, str], *, wait: bool, as_json
 
     project, name = which
     goal = {"START": "RUNNING", "STOP": "STOPPED"}[action]
-    place = f"{path(project, name)}/state"
+    place = f"{path_of(api, project, name)}/state"
     found = api.post(place, {"action": action})
     deadline = time.monotonic() + WAIT_SECONDS
     told = ""

@@ -85,15 +85,20 @@ class Persisters:
 
     def progress(self, project: str, event_type: str) -> Progress:
         """How far it is in its topic, by what the database has taken."""
-        name = stream_name(event_type)
         with self._database.transaction() as transaction:
-            persister = _find(transaction, project, event_type)
-            rows = transaction.rows(_queries().offsets, deployment=name)
-            dead = int(transaction.value(_queries().dead_letters, deployment=name) or 0)
-        stored = {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
-        spans = self._admin.spans(self._admin.partitions(persister.topic))
-        waiting = sum(Lag(stored.get(one), span).records for one, span in spans.items())
-        return Progress(sum(offset or 0 for offset in stored.values()), waiting, dead)
+            topic = _find(transaction, project, event_type).topic
+        return progress_of(self._database, self._admin, stream_name(event_type), topic)
+
+
+def progress_of(database: Database, admin: Admin, deployment: str, topic: str) -> Progress:
+    """How far a deployment is in the topic that it writes into the database."""
+    with database.transaction() as transaction:
+        rows = transaction.rows(_queries().offsets, deployment=deployment)
+        dead = int(transaction.value(_queries().dead_letters, deployment=deployment) or 0)
+    stored = {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
+    spans = admin.spans(admin.partitions(topic))
+    waiting = sum(Lag(stored.get(one), span).records for one, span in spans.items())
+    return Progress(sum(offset or 0 for offset in stored.values()), waiting, dead)
 
 
 def create(transaction: Transaction, event_type: str, topic: str) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, ClassVar
 
-from fastapi import Depends, Path, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from pydantic import ConfigDict, Field
 
 from grnry.errors import BadInput
@@ -11,17 +11,15 @@ from grnry.http.bodies import AnswerBody, RequestBody
 from grnry.http.conditions import IfMatch, IfNoneMatch, entity_tag, tag_headers
 from grnry.http.links import Links
 from grnry.http.openapi import errors
-from grnry.http.parameters import Between
 from grnry.http.routing import ProjectName, Router
 from grnry.identity.access import CHANGE, READ
+from grnry.persisters.api import EventTypeName, ExpandProgress, Lines
 from grnry.persisters.bodies import ActionBody, LogsAnswer, StateAnswer, state_of
 from grnry.persisters.live_segment.model import TASKS, LivePersister
 from grnry.persisters.live_segment.service import LiveAction, LivePersisters
 
 PATH = "/event-types/{event_type_name}/eventstores/live-segment/persister"
 
-EventTypeName = Annotated[str, Path(alias="event_type_name", description="The event type's name.")]
-Lines = Annotated[int, Between(1, 500), Query(description="How many of the last lines.")]
 Number = int | str | None
 
 EXAMPLE: dict[str, Any] = {
@@ -130,12 +128,17 @@ def router(service: LivePersisters, links: Links) -> Router:
 
     @api.scoped("GET", PATH + "/state", permission=READ, **_STATE)
     def live_persister_state(
-        request: Request, project: ProjectName, name: EventTypeName, known: IfNoneMatch
+        request: Request,
+        project: ProjectName,
+        name: EventTypeName,
+        expand: ExpandProgress,
+        known: IfNoneMatch,
     ) -> Any:
         """The state of a live segment's persister, as it is observed."""
         _, condition = service.find(project, name)
-        answer = state_of(condition, calls.path(request, project, name))
-        return known.answer(entity_tag(condition), answer)
+        progress = service.progress(project, name) if expand else None
+        answer = state_of(condition, calls.path(request, project, name), progress)
+        return known.answer(entity_tag(condition, progress), answer)
 
     @api.scoped("POST", PATH + "/state", permission=CHANGE, **_STATE)
     def start_or_stop_live_persister(

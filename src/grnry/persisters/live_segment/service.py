@@ -12,6 +12,7 @@ from grnry.deployments.log_files import Logs
 from grnry.deployments.model import State
 from grnry.deployments.service import Condition
 from grnry.errors import BadInput, NotFound
+from grnry.log.admin import Admin
 from grnry.persisters.live_segment.model import (
     TASKS,
     Config,
@@ -21,7 +22,8 @@ from grnry.persisters.live_segment.model import (
     live_assignment,
     natural,
 )
-from grnry.persisters.model import LIVE_SEGMENT, stream_name
+from grnry.persisters.model import LIVE_SEGMENT, Progress, stream_name
+from grnry.persisters.service import progress_of
 
 RELATION = "grnry_live_sgmt_"
 
@@ -37,9 +39,10 @@ class LiveAction(StrEnum):
 class LivePersisters:
     """The persisters of live segments."""
 
-    def __init__(self, database: Database, logs: Logs) -> None:
+    def __init__(self, database: Database, logs: Logs, admin: Admin) -> None:
         self._database = database
         self._logs = logs
+        self._admin = admin
 
     def find(self, project: str, event_type: str) -> tuple[LivePersister, Condition]:
         """A persister and its state."""
@@ -82,6 +85,13 @@ class LivePersisters:
                 transaction.run(_queries().change_live, **values)
                 _deploy(transaction, stored.event_type, stored.topic, stored.project, config)
             return _find(transaction, project, event_type)
+
+    def progress(self, project: str, event_type: str) -> Progress:
+        """How far it is in its topic, by what the database has taken."""
+        with self._database.transaction() as transaction:
+            topic = _find(transaction, project, event_type).topic
+        name = stream_name(event_type, LIVE_SEGMENT)
+        return progress_of(self._database, self._admin, name, topic)
 
     def logs(self, project: str, event_type: str, lines: int) -> list[str]:
         """The last lines that its workers wrote."""
