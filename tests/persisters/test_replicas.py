@@ -43,12 +43,16 @@ def restart(caller: Caller, name: str, replicas: int) -> None:
 def test_more_replicas_and_fewer_again(caller: Caller) -> None:
     name = caller.make(partitionCount=6)
     restart(caller, name, 3)
-    wait_for(lambda: owners(caller, name) == {"0": 2, "1": 2, "2": 2}, what="each has its share")
+    wait_for(
+        lambda: owners(caller, name) == {"0": 2, "1": 2, "2": 2},
+        seconds=60,
+        what="each has its share",
+    )
     send(caller, name, 0)
     wait_for(lambda: rows(caller, name) == 200, what="all are stored")
     restart(caller, name, 1)
     send(caller, name, 200)
     # Well before the group would give up on members that are silent.
-    wait_for(lambda: rows(caller, name) == 400, 20, "one alone stores all of them")
+    wait_for(lambda: rows(caller, name) == 400, 25, "one alone stores all of them")
     assert owners(caller, name) == {"0": 6}
     caller.delete(f"/event-types/{name}")

@@ -64,3 +64,22 @@ def test_what_changes_is_told() -> None:
     made.changed.clear()
     made.clear("database")
     assert made.changed.is_set()
+
+
+def test_a_step_that_takes_too_long_is_stuck_and_waiting_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 100.0
+    monkeypatch.setattr("grnry.sinks.status.time.monotonic", lambda: now)
+    made = running()
+    assert made.is_stuck() == ""
+    made.at_work(yes=True)
+    now += status.STUCK_SECONDS
+    assert made.is_stuck() == ""
+    now += 1
+    assert made.is_stuck() == "the database has neither answered nor refused for 120 s"
+    made.at_work(yes=True)  # the next one has begun
+    assert made.is_stuck() == ""
+    made.at_work(yes=False)
+    now += 1000
+    assert made.is_stuck() == ""
