@@ -123,11 +123,8 @@ class Broker:
         return self._process.pid
 
     def memory_mb(self) -> float:
-        text = Path(f"/proc/{self.pid}/smaps_rollup").read_text()
-        return (
-            next(int(line.split()[1]) for line in text.splitlines() if line.startswith("Rss:"))
-            / 1024
-        )
+        lines = Path(f"/proc/{self.pid}/smaps_rollup").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("Rss:")) / 1024
 
     def cpu_seconds(self) -> float:
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()

@@ -184,6 +184,31 @@ def test_a_file_is_closed_when_it_is_old_enough(log: PartitionLog) -> None:
     assert len(headers_of(read(reopened(log), 3))) == 2
 
 
+def test_a_restart_makes_no_file_younger(tmp_path: Path) -> None:
+    folder = tmp_path / "t" / "0"
+    folder.parent.mkdir()
+    config = CONFIG._replace(segment_ms=500)
+
+    def bases_after_a_write(now: int) -> list[int]:
+        log = open_partition(folder, OpenFiles(4), now)
+        log.append(*checked(batch(b"x")), config, 0, now)
+        log.show_all()
+        log.close()
+        return [one.base for one in log.segments]
+
+    def make(path: Path, at: float) -> None:
+        path.touch()
+        os.utime(path, (at, at))
+
+    make(folder.parent / "topic.json", 1.0)
+    assert bases_after_a_write(1400) == [0]
+    assert bases_after_a_write(1500) == [0]
+    assert bases_after_a_write(1600) == [0, 2]
+    make(folder / f"{2:020}.state", 1.6)
+    assert bases_after_a_write(2100) == [0, 2]
+    assert bases_after_a_write(2101) == [0, 2, 4]
+
+
 def test_old_records_expire_and_offsets_go_on(log: PartitionLog) -> None:
     for number in range(100):
         append(log, batch(b"x" * 1000, time=number * 10), config=SMALL)

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from grnry.log.broker.errors import DamagedLogError
@@ -27,6 +28,7 @@ def open_partition(folder: Path, files: OpenFiles, now: int) -> PartitionLog:
     partition.segments = [_segment(folder, base, files) for base in bases]
     _check_order(partition.segments)
     partition.start_offset = max(bases[0], int(read_if_there(folder / START_FILE) or 0))
+    partition.rolled_at(_begun(folder, bases[-1], now))
     position = _resume(partition, now)
     if position < partition.segments[-1].size:
         _recover(partition, position, now)
@@ -59,6 +61,14 @@ def _segment(folder: Path, base: int, files: OpenFiles) -> Segment:
     segment = Segment(str(folder), base, 0, files)
     segment.size = os.stat(segment.path).st_size  # noqa: PTH116 (thousands of them at start)
     return segment
+
+
+def _begun(folder: Path, base: int, now: int) -> int:
+    """When the last file was begun, as near as other files tell: a restart makes it no younger."""
+    for path in (state.path_of(folder, base), folder.parent / "topic.json"):
+        with suppress(FileNotFoundError):
+            return min(now, path.stat().st_mtime_ns // 1_000_000)
+    return now
 
 
 def _check_order(segments: list[Segment]) -> None:
