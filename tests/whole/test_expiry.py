@@ -28,8 +28,8 @@ def go_through(granary: Granary) -> None:
         granary.do("send", "calls", '{"user": "u", "id": "young", "time": 4000000000000}')
         # Before 1926, as events are kept for a hundred years by default.
         granary.do("send", "calls", '{"user": "u", "id": "old", "time": -2000000000000}')
-        wait_for(lambda: set(rows()) == {"young", "old"}, what="both are stored")
-        wait_for(lambda: rows()["old"]["ttl"], what="the old one has an end")
+        wait_for(lambda: set(rows()) == {"young", "old"}, 60, "both are stored")
+        wait_for(lambda: rows()["old"]["ttl"], 60, "the old one has an end")
         assert rows()["young"]["ttl"] is None
         platform.execute("update public.eventstore set expires = 1 where event_id = 'old'")
-        wait_for(lambda: set(rows()) == {"young"}, what="the old one is gone")
+        wait_for(lambda: set(rows()) == {"young"}, 60, "the old one is gone")

@@ -108,13 +108,13 @@ def state(database: Database) -> str:
 @pytest.fixture(scope="module", autouse=True)
 def alone(database: Database) -> Iterator[None]:
     """The shared Granary's own reaper would be in the way; it has to run again afterwards."""
-    wait_for(lambda: state(database) == "RUNNING", what="the reaper runs")
+    wait_for(lambda: state(database) == "RUNNING", 60, what="the reaper runs")
     with database.transaction() as transaction:
         deployments.stop(transaction, DEPLOYMENT)
-    wait_for(lambda: state(database) == "STOPPED", what="it is stopped")
+    wait_for(lambda: state(database) == "STOPPED", 60, what="it is stopped")
     yield
     ensure_reaper(database)
-    wait_for(lambda: state(database) == "RUNNING", what="it runs again")
+    wait_for(lambda: state(database) == "RUNNING", 60, what="it runs again")
 
 
 @pytest.fixture

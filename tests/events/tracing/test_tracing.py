@@ -21,7 +21,7 @@ Headers = list[tuple[str, str | bytes | None]]
 def act(caller: Caller, name: str, action: str, status: str) -> None:
     path = f"/event-types/{name}/eventstores/pg/persister/state"
     caller.post(path, {"action": action})
-    wait_for(lambda: caller.get(path)["status"] == status, what=f"{name} is {status}")
+    wait_for(lambda: caller.get(path)["status"] == status, 60, f"{name} is {status}")
 
 
 def trace(caller: Caller, name: str, **asked: str) -> Any:
@@ -29,7 +29,7 @@ def trace(caller: Caller, name: str, **asked: str) -> Any:
 
 
 def until_read(caller: Caller, name: str) -> None:
-    wait_for(lambda: trace(caller, name, eventId="nothing")["lag"] == 0, what="all is read")
+    wait_for(lambda: trace(caller, name, eventId="nothing")["lag"] == 0, 60, "all is read")
 
 
 def send(caller: Caller, name: str, *ids: str, user: str = "u1") -> None:
