@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import os
 import random
 import shutil
 import signal
@@ -10,6 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +39,8 @@ settings.load_profile("patient")
 
 
 _chance = random.SystemRandom()
+# One for all processes that share the tests, as it is part of their names.
+os.environ.setdefault("GRNRY_FAULT_SEED", str(_chance.randrange(1 << 32)))
 _given_out: set[int] = set()
 
 
@@ -187,14 +191,23 @@ def database(database_url: str) -> Iterator[Database]:
 
 @pytest.fixture(scope="session")
 def granary() -> "Iterator[Granary]":
-    """A whole one, that all tests share and leave running."""
+    """A whole one, that all tests share and leave running; GRNRY_TEST_BROKER=kafka says on what."""
     from tests.running import Granary
 
     folder = Path(tempfile.mkdtemp(prefix="grnry-whole-"))
-    shared = Granary(folder / "data").start()
-    yield shared
-    shared.stop()
-    shutil.rmtree(folder)
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder)
+        settings = {}
+        if os.environ.get("GRNRY_TEST_BROKER") == "kafka":
+            from tests.log.apache_kafka import ApacheKafka
+            from tests.log.certificates import make
+
+            kafka = ApacheKafka(folder / "kafka", make(folder / "certificates"))
+            stack.callback(kafka.kill)
+            settings["GRNRY_KAFKA_BOOTSTRAP"] = kafka.plain.bootstrap
+        shared = Granary(folder / "data", **settings).start()
+        stack.callback(shared.stop)
+        yield shared
 
 
 @pytest.fixture(scope="session")

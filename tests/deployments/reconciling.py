@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from grnry.deployments.process import run_reconciler
@@ -15,10 +16,8 @@ from grnry.deployments.reporting import (
     replica_of,
 )
 
-folder = Path(sys.argv[2])
 
-
-def entry(words: Sequence[str], environment: Mapping[str, str]) -> int:
+def entry(folder: Path, words: Sequence[str], environment: Mapping[str, str]) -> int:
     """Note that it runs; note as well where another of its name and number does."""
     name = f"{environment[DEPLOYMENT_VARIABLE]}-{replica_of(environment)}"
     with (folder / f"{name}.lock").open("a") as lock:
@@ -35,4 +34,5 @@ def entry(words: Sequence[str], environment: Mapping[str, str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run_reconciler(sys.argv[1], entry, folder / "logs", None))
+    place = Path(sys.argv[2])
+    sys.exit(run_reconciler(sys.argv[1], partial(entry, place), place / "logs", None))

@@ -306,8 +306,9 @@ def test_a_table_of_the_project_in_the_place_of_the_view(caller: Caller) -> None
 def test_where_the_log_is_away_nothing_remains_and_a_deletion_is_finished_later(
     caller: Caller,
 ) -> None:
+    if "broker" not in caller.granary.processes():
+        pytest.skip("the log is another's")
     name = caller.make()
-    caller.granary.processes()
     stop_broker(caller)
     try:
         for answer in (
