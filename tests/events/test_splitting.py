@@ -115,7 +115,7 @@ def test_a_stream_that_is_cut_off(data: bytes, cut: int) -> None:
         unpack(packed[: max(0, len(packed) - cut)], "gzip", MOST)
 
 
-@pytest.mark.parametrize("packed", [b"", b"{}", gzip.compress(b"a") + b"more"])
+@pytest.mark.parametrize("packed", [b"", b"{}", gzip.compress(b"a", mtime=0) + b"more"])
 def test_what_is_not_gzip(packed: bytes) -> None:
     with pytest.raises(BadInput, match=r"'body' is (not gzip|cut off)"):
         unpack(packed, "gzip", MOST)
