@@ -1,9 +1,9 @@
 """TLS before a server that speaks none."""
 
+import select
 import socket
 import ssl
 import threading
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -36,8 +36,11 @@ def self_signed(folder: Path) -> Path:
     return folder
 
 
+SECONDS = 30.0
+
+
 class TlsProxy:
-    """Takes TLS connections, one exchange each way at a time, and passes on what is inside."""
+    """Takes TLS connections, and passes on what is inside."""
 
     def __init__(self, context: ssl.SSLContext, target: int) -> None:
         self._context = context
@@ -73,27 +76,27 @@ class TlsProxy:
             thread.join()
 
     def _serve(self, connection: socket.socket) -> None:
-        """HTTP takes turns, so what one side sends is passed on until the other answers."""
-        connection.settimeout(30)
+        """In one thread, as a connection of TLS is not to be read and written at once."""
+        connection.settimeout(SECONDS)
         try:
             with (
                 self._context.wrap_socket(connection, server_side=True) as inside,
                 socket.create_connection(("127.0.0.1", self._target)) as server,
             ):
-                back = threading.Thread(target=_pass_on, args=(server, inside))
-                back.start()
                 _pass_on(inside, server)
-                back.join()
         except OSError:
             connection.close()
 
 
-def _pass_on(source: socket.socket, target: socket.socket) -> None:
-    try:
-        while data := source.recv(65536):
-            target.sendall(data)
-    except OSError:
-        pass
-    finally:
-        with suppress(OSError):
-            target.shutdown(socket.SHUT_WR)
+def _pass_on(inside: ssl.SSLSocket, server: socket.socket) -> None:
+    """What either end sends, until one of them has nothing more to say."""
+    others: dict[socket.socket, socket.socket] = {inside: server, server: inside}
+    while True:
+        ready = [inside] if inside.pending() else select.select(others, [], [], SECONDS)[0]
+        for source in ready:
+            data = source.recv(65536)
+            if not data:
+                return
+            others[source].sendall(data)
+        if not ready:
+            return

@@ -96,13 +96,15 @@ def log_server(
     request: pytest.FixtureRequest, folder: Path, certificates: Certificates
 ) -> Iterator[Server]:
     made: Server
+    place = folder / f"{request.param}-{next(_NUMBERS)}"  # it may be made more than once
+    place.mkdir()
     if request.param == "embedded":
-        made = EmbeddedLog(folder, certificates)
+        made = EmbeddedLog(place, certificates)
     else:
         if not all(map(shutil.which, ("java", "mvn"))) and "CI" not in os.environ:
             pytest.skip("Java or Maven is not installed")
         java.class_path()
-        made = ApacheKafka(folder / "kafka", certificates)
+        made = ApacheKafka(place, certificates)
     yield made
     made.kill()
 
