@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.log.broker.running import RunningBroker
+from tests.log.broker.running import RunningBroker, wait_until
 from tests.running import COMMAND
 
 
@@ -16,8 +16,12 @@ def log(tmp_path: Path) -> Path:
     folder = tmp_path / "log"
     with RunningBroker(folder) as broker:
         broker.create_topic("t")
+        # Never flushed, so that no batch goes before it is full.
+        producer = broker.producer(batch_num_messages=2, linger_ms=60_000)
         for number in range(3):
-            broker.produce("t", [f"a{number}", f"b{number}"], linger_ms=1000)
+            producer.produce("t", f"a{number}")
+            producer.produce("t", f"b{number}")
+        wait_until(lambda: producer.poll(0) >= 0 and len(producer) == 0)
         broker.stop()
         broker.start()
         broker.stop()
