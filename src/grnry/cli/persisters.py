@@ -9,6 +9,8 @@ import typer
 
 from grnry.cli.options import AsJson, Data, EventTypeName, Project, command
 from grnry.cli.output import print_fields, print_json, print_table
+from grnry.event_types import kinds
+from grnry.persisters.kinds import PG
 
 if TYPE_CHECKING:
     from grnry.cli.client import Api
@@ -28,11 +30,11 @@ BODY = (
 """The fields of both kinds that can be set."""
 
 
-KINDS = {"data_in": "pg", "live_segment": "live-segment"}
+KINDS = {kind.name: kind.persister for kind in kinds.KINDS.values() if kind.persister}
 """The kinds of persisters, by the type of the event type that each belongs to."""
 
 
-def path(project: str, name: str, kind: str = "pg") -> str:
+def path(project: str, name: str, kind: str = PG) -> str:
     from grnry.cli.event_types import path as event_type_path
 
     return f"{event_type_path(project, name)}/eventstores/{kind}/persister"
@@ -43,7 +45,7 @@ def path_of(api: "Api", project: str, name: str) -> str:
     from grnry.cli.event_types import path as event_type_path
 
     found = api.get(f"{event_type_path(project, name)}/latest")
-    return path(project, name, KINDS.get(found["type"], "pg"))
+    return path(project, name, KINDS.get(found["type"], PG))
 
 
 @app.command("list")

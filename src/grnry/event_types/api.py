@@ -251,7 +251,7 @@ class _Calls:
         body: EventTypeBody,
     ) -> dict[str, Any]:
         made = self._service.create(caller, project, name or None, body.given())
-        if self._service.lacks_replicas(made) and body.replication:
+        if body.replication and self._service.lacks_replicas(made):
             note_ignored("replication")
         return self.render(request, made, project)
 

@@ -309,29 +309,31 @@ def limited(event_type: EventType, base: str) -> dict[str, Any]:
 
 def full(event_type: EventType, base: str, ends: Ends | None, wanted: Wanted) -> dict[str, Any]:
     """What a project's viewers know."""
-    draft = event_type.draft
+    fields = _fields(event_type)
+    laid = locations(event_type.draft.type, event_type.project, event_type.name)
     answer = limited(event_type, base) | {
         "createdAt": time_text(event_type.created_at),
         "createdBy": event_type.created_by,
         "modifiedAt": time_text(event_type.modified_at),
         "modifiedBy": event_type.modified_by,
         "topicName": event_type.topic,
-        **_fields(event_type),
+        **fields,
+        "physicalLocations": [*laid, *fields["physicalLocations"]],
     }
     if ends and "inputs" in wanted:
         answer["inputs"] = _side(ends.inputs, event_type.project, base)
     if ends and wanted & {"outputs", "persisters"}:
         answer["outputs"] = _side(ends.outputs, event_type.project, base)
-    return answer | {"schema": draft.schema.answer() if draft.schema else None}
+    return answer
 
 
 def _fields(event_type: EventType) -> dict[str, Any]:
-    """All that may be sent, as it is; null where its kind has no such field."""
+    """All that may be sent, as it is; null, or no entries, where its kind has no such field."""
     draft = event_type.draft
     found = {field.name: getattr(draft, field.attribute) for field in FIELDS}
-    laid = locations(draft.type, event_type.project, event_type.name)
-    found["physicalLocations"] = [*laid, *(draft.physical_locations or ())]
-    found["source"] = list(draft.source or ())
+    found["schema"] = draft.schema.answer() if draft.schema else None
+    for name in ("source", "physicalLocations"):
+        found[name] = list(found[name] or ())
     return found
 
 
@@ -351,10 +353,6 @@ def _reference(each: Reference, project: str, base: str) -> dict[str, Any]:
 def exportable(event_type: EventType) -> dict[str, Any]:
     """What makes it again, without what is so by default or follows from its name."""
     defaults = defaults_of(event_type.kind)
-    draft = event_type.draft
-    found = {field.name: getattr(draft, field.attribute) for field in FIELDS}
-    found["schema"] = draft.schema.answer() if draft.schema else None
-    for name in ("source", "physicalLocations"):
-        found[name] = list(found[name] or ())
-    kept = {name: value for name, value in found.items() if value != defaults.get(name)}
+    fields = _fields(event_type).items()
+    kept = {name: value for name, value in fields if value != defaults.get(name)}
     return {"name": event_type.name, **kept}

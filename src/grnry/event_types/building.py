@@ -20,8 +20,8 @@ from grnry.event_types.model import Draft
 from grnry.log.admin import Admin
 from grnry.log.records import LARGEST_BATCH
 from grnry.persisters import service as persisters
+from grnry.persisters.kinds import LIVE_SEGMENT, stream_name
 from grnry.persisters.live_segment.service import create_live
-from grnry.persisters.model import LIVE_SEGMENT, stream_name
 
 logger = logging.getLogger(__name__)
 

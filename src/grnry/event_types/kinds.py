@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from grnry.persisters import kinds as persisters
+
 DATA_IN = "data_in"
 LIVE_SEGMENT = "live_segment"
 PROFILE = "profile"
@@ -54,7 +56,7 @@ KINDS: Mapping[str, Kind] = {
             frozenset(EXPRESSIONS),
             topic_prefix="grnry_data_in_",
             relation_prefix="eventstore_",
-            persister="pg",
+            persister=persisters.PG,
         ),
         Kind(TTL, topic_prefix="grnry_ttl_"),
         Kind(TTN, topic_prefix="grnry_ttn_"),
@@ -69,8 +71,8 @@ KINDS: Mapping[str, Kind] = {
             LIVE_SEGMENT,
             frozenset({"schema"}),
             topic_prefix="grnry_live_segment_",
-            relation_prefix="grnry_live_sgmt_",
-            persister="live-segment",
+            relation_prefix=persisters.LIVE_TABLE_PREFIX,
+            persister=persisters.LIVE_SEGMENT,
         ),
         Kind(CUSTOM, frozenset({"source", "physicalLocations"})),
     )

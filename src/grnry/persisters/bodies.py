@@ -11,7 +11,8 @@ from grnry.http.bodies import AnswerBody, RequestBody, SelfLink
 from grnry.http.times import epoch_ms
 from grnry.persisters import configuration
 from grnry.persisters.configuration import DEFAULT_APP_CONFIG, DEFAULT_DEPLOYER_CONFIG
-from grnry.persisters.model import APP_NAME, LATEST, Change, Persister, Progress, stream_name
+from grnry.persisters.kinds import stream_name
+from grnry.persisters.model import APP_NAME, LATEST, Change, Persister, Progress
 
 KIND = "pg"
 NOTHING_GIVEN = "Parameter 'event_type_name' cannot be null"

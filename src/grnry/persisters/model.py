@@ -7,9 +7,7 @@ from typing import Any
 
 from grnry.persisters import configuration
 from grnry.persisters.engine import Assignment
-
-PG = "pg"
-LIVE_SEGMENT = "live-segment"
+from grnry.persisters.kinds import stream_name
 
 APP_NAME = "grnry-eventstore-pg"
 LATEST = "latest"
@@ -38,11 +36,6 @@ class Persister:
             row["deployer_config"],
             row["last_updated"],
         )
-
-
-def stream_name(event_type: str, kind: str = PG) -> str:
-    """Its name among the deployments and the consumer groups."""
-    return f"grnry-p-{kind}-{event_type}"
 
 
 def assignment(event_type: str, topic: str, app_config: Mapping[str, str]) -> Assignment:

@@ -15,13 +15,13 @@ from grnry.log.admin import Admin
 from grnry.log.model import Lag
 from grnry.persisters import configuration
 from grnry.persisters.configuration import DEFAULT_APP_CONFIG, DEFAULT_DEPLOYER_CONFIG
+from grnry.persisters.kinds import stream_name
 from grnry.persisters.model import (
     LATEST,
     Change,
     Persister,
     Progress,
     assignment,
-    stream_name,
 )
 
 

@@ -31,7 +31,7 @@ from grnry.log.cluster import Cluster
 from grnry.log.model import Span
 from grnry.log.records import Partition
 from grnry.log.tail import tail
-from grnry.persisters.model import stream_name
+from grnry.persisters.kinds import stream_name
 
 MOST_AT_ONCE = 2
 SEARCH_SECONDS = 10.0

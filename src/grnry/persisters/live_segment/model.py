@@ -7,7 +7,7 @@ from typing import Any
 
 from grnry.errors import Problem
 from grnry.persisters.engine import Assignment
-from grnry.persisters.model import LIVE_SEGMENT, stream_name
+from grnry.persisters.kinds import LIVE_SEGMENT, stream_name
 
 TASKS, BATCH, RETRIES = "tasks.max", "batchSize", "maxRetries"
 BACKOFF, TOLERANCE = "retryBackoffMs", "errorsTolerance"

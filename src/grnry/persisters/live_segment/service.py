@@ -13,6 +13,7 @@ from grnry.deployments.model import State
 from grnry.deployments.service import Condition
 from grnry.errors import BadInput, NotFound
 from grnry.log.admin import Admin
+from grnry.persisters.kinds import LIVE_SEGMENT, LIVE_TABLE_PREFIX, stream_name
 from grnry.persisters.live_segment.model import (
     TASKS,
     Config,
@@ -22,10 +23,8 @@ from grnry.persisters.live_segment.model import (
     live_assignment,
     natural,
 )
-from grnry.persisters.model import LIVE_SEGMENT, Progress, stream_name
+from grnry.persisters.model import Progress
 from grnry.persisters.service import progress_of
-
-RELATION = "grnry_live_sgmt_"
 
 
 class LiveAction(StrEnum):
@@ -113,7 +112,7 @@ def create_live(
 def _deploy(
     transaction: Transaction, event_type: str, topic: str, project: str, config: Config
 ) -> None:
-    work = live_assignment(event_type, topic, (project, RELATION + event_type), config)
+    work = live_assignment(event_type, topic, (project, LIVE_TABLE_PREFIX + event_type), config)
     command = ["persister", event_type]
     tasks = int(config[TASKS])
     deployments.save(transaction, work.deployment, command, work.to_environment(), tasks)
