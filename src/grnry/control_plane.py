@@ -17,6 +17,7 @@ from grnry.database.pool_metrics import PoolCollector
 from grnry.database.prepare import prepare_database
 from grnry.dead_letters import api as dead_letters_api
 from grnry.dead_letters.service import DeadLetters
+from grnry.dead_letters.work import ensure_keeper
 from grnry.deployments.log_files import LogFolder, folder_in
 from grnry.errors import GranaryError, StartError
 from grnry.event_types import api as event_types_api
@@ -92,6 +93,7 @@ class ControlPlane:
         wait_for_log(self.admin)
         self.event_types.heal()
         ensure_reaper(self.database)
+        ensure_keeper(self.database)
 
     def app(self) -> FastAPI:
         links = Links(self._settings.public_url)
