@@ -9,7 +9,8 @@ a record that it never takes, such as one that is too large with its headers, is
 
 import logging
 import threading
-from collections import Counter, defaultdict
+import time
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from grnry.database.pool import Database
@@ -23,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 AT_ONCE = 500
 BYTES_AT_ONCE = 16 * 2**20
-MOST_TRIES = 5
+PATIENCE_SECONDS = 60.0
 REPLICAS = 3
 
 
@@ -37,6 +38,8 @@ class Copier:
         producer: Producer,
         retention_ms: int,
         stopping: threading.Event | None = None,
+        *,
+        patience: float = PATIENCE_SECONDS,
     ) -> None:
         self._database = database
         self._admin = admin
@@ -44,7 +47,8 @@ class Copier:
         self._retention_ms = retention_ms
         self._stopping = stopping or threading.Event()
         self._known: set[str] = set()
-        self._tries: Counter[int] = Counter()
+        self._patience = patience
+        self._failing_since: dict[int, float] = {}
         self.copied = 0
 
     def copy(self) -> None:
@@ -88,8 +92,8 @@ class Copier:
 
     def _give_up(self, topic: str, failed: dict[int, str]) -> Iterable[int]:
         for id_, why in failed.items():
-            self._tries[id_] += 1
-            if self._tries[id_] >= MOST_TRIES:
+            since = self._failing_since.setdefault(id_, time.monotonic())
+            if time.monotonic() - since >= self._patience:
                 logger.warning("Dead letter %d has no copy in %s: %s", id_, topic, why)
                 yield id_
 
@@ -110,7 +114,7 @@ class Copier:
             with self._database.transaction() as transaction:
                 store.copied(transaction, ids)
         for id_ in ids:
-            self._tries.pop(id_, None)
+            self._failing_since.pop(id_, None)
 
 
 def topic_of(row: Row) -> str | None:
