@@ -12,7 +12,7 @@ def test_the_walk(granary: Granary) -> None:
     run(make, granary)
     said = run(look, granary)
     assert "invalid input syntax for type json" in said
-    assert '"sum": 12,50' in said
+    assert '"sum": 12,75' in said
     said = run(edit, granary)
     assert "1 to be replayed.\n0 failed, 0 queued, 1 replayed, 0 superseded.\n" in said
     assert said.endswith(rows)

@@ -73,15 +73,37 @@ def note_every_write(granary: Granary) -> None:
         )
 
 
-class Barrier:
-    """A row of an id that nobody has committed: a replay comes as far, and waits within."""
+def make_gates(granary: Granary) -> None:
+    """A trigger that waits for a gate when a letter's replay is written down, after its row."""
+    with granary.platform() as connection:
+        connection.execute("create table global.gates as select generate_series(1, 9999) as id")
+        connection.execute(
+            "create function global.pass() returns trigger language plpgsql security definer as"
+            " $$begin perform from global.gates where id = convert_from(new.key, 'utf8')::bigint"
+            " for update; return new; end$$"
+        )
+        connection.execute(
+            "create trigger passed before update on grnry.dead_letters for each row"
+            " when (new.state = 'replayed' and new.key in ('2500', '7500'))"
+            " execute function global.pass()"
+        )
 
-    def __init__(self, granary: Granary, id_: int) -> None:
+
+STORING = f"insert into {TABLE} values (%s, 'new')"
+"""A row that nobody has committed: a replay waits while it stores the row of that id."""
+ENDING = "select from global.gates where id = %s for update"
+"""A gate that is shut: it waits while it writes down that the row is stored."""
+
+
+class Barrier:
+    """A replay comes as far as an id, and waits within its transaction."""
+
+    def __init__(self, granary: Granary, id_: int, where: str) -> None:
         self._granary = granary
         self._id = id_
         self._connection = granary.platform()
         self._connection.autocommit = False
-        self._connection.execute(f"insert into {TABLE} values (%s, 'new')".encode(), [id_])
+        self._connection.execute(where.encode(), [id_])
 
     def wait(self) -> None:
         waits = "select from pg_locks where locktype = 'transactionid' and not granted"
@@ -112,23 +134,27 @@ def test_each_is_there_once(own_granary: Granary) -> None:
     caller = Caller(granary)
     caller.post(f"/event-types/{NAME}", draft("new"))
     note_every_write(granary)
+    make_gates(granary)
     produce(granary, range(COUNT), "paid")
     produce(granary, BEFORE, "new")
     expected = {"failed": COUNT - len(BEFORE), "superseded": len(BEFORE)}
     wait_for(lambda: states(granary) == expected, 120, what="all are dead letters")
     caller.put(f"/event-types/{NAME}", draft("new", "paid"))
 
-    barrier = Barrier(granary, 2500)
+    barriers = [(7500, ENDING), (5000, STORING)]
+    barrier = Barrier(granary, 2500, ENDING)
     queued = caller.post(f"/dead-letters/{DEPLOYMENT}:replay", {})["queued"]
     assert queued == COUNT - len(BEFORE)
-    for victim, next_one in (("workers", 5000), ("postgres", 7500), ("all", None)):
+    for victim in ("workers", "postgres", "all"):
         barrier.wait()
         done = states(granary)
         assert 0 < done["queued"] < queued
         kill(granary, victim)
         if victim == "workers":
             produce(granary, DURING, "new")
-        lifted, barrier = barrier, Barrier(granary, next_one) if next_one else barrier
+        lifted = barrier
+        if barriers:
+            barrier = Barrier(granary, *barriers.pop())
         lifted.lift()
     wait_for(lambda: "queued" not in states(granary), 240, what="all are replayed")
     judge(granary)
