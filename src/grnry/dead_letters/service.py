@@ -53,11 +53,13 @@ class DeadLetters:
         self, project: str, deployment: str, selection: Selection, limit: int, skipped: int
     ) -> Page:
         with self._database.transaction() as transaction:
-            source = _source(transaction, project, deployment)
+            event_type = _expect(transaction, project, deployment)
+            source, reasons = store.tally(transaction, deployment, event_type, selection.states)
+            is_all = selection == Selection(selection.states)
             return Page(
                 source,
                 _status(transaction, deployment),
-                store.reasons(transaction, deployment, selection.states),
+                reasons,
                 store.letters(
                     transaction,
                     deployment,
@@ -66,14 +68,16 @@ class DeadLetters:
                     skipped=skipped,
                     shown_bytes=SHOWN_BYTES,
                 ),
-                store.count(transaction, deployment, selection),
+                sum(source.counts[state] for state in selection.states)
+                if is_all
+                else store.count(transaction, deployment, selection),
             )
 
     def letter(self, project: str, deployment: str, partition: int, offset: int) -> Letter:
         """One of them, with its whole payload."""
         selection = Selection(partition=partition, offset=offset)
         with self._database.transaction() as transaction:
-            _source(transaction, project, deployment)
+            _expect(transaction, project, deployment)
             found = store.letters(transaction, deployment, selection, limit=1)
         if not found:
             raise _nothing_there(deployment, selection)
@@ -87,7 +91,7 @@ class DeadLetters:
         It is done when its worker comes to it, at the next start where it is stopped.
         """
         with self._database.transaction() as transaction:
-            _source(transaction, project, deployment)
+            _expect(transaction, project, deployment)
             count = store.queue(transaction, deployment, selection, by, forced=forced)
             return Queued(count, _status(transaction, deployment))
 
@@ -103,7 +107,7 @@ class DeadLetters:
     ) -> Queued:
         """Replay one record with another payload; its own is kept beside it."""
         with self._database.transaction() as transaction:
-            _source(transaction, project, deployment)
+            _expect(transaction, project, deployment)
             count = store.edit(transaction, deployment, selection, payload)
             if not count:
                 raise _nothing_there(deployment, selection)
@@ -113,7 +117,7 @@ class DeadLetters:
     def drop(self, project: str, deployment: str, selection: Selection) -> int:
         """Delete them for good; how many it were."""
         with self._database.transaction() as transaction:
-            _source(transaction, project, deployment)
+            _expect(transaction, project, deployment)
             return store.drop(transaction, deployment, selection)
 
 
@@ -122,8 +126,9 @@ def replayable(*, forced: bool) -> tuple[LetterState, ...]:
     return (*OPEN, LetterState.SUPERSEDED) if forced else OPEN
 
 
-def _source(transaction: Transaction, project: str, deployment: str) -> Source:
-    found = store.source(transaction, project, deployment)
+def _expect(transaction: Transaction, project: str, deployment: str) -> str:
+    """Answers what it stores."""
+    found = store.event_type_of(transaction, project, deployment)
     if found is None:
         raise NotFound(f"Deployment '{deployment}' not found.")
     return found

@@ -2,39 +2,51 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import groupby
 
 from grnry.database.queries import Queries, load
 from grnry.database.sql import Composed
 from grnry.database.transaction import Row, Transaction
-from grnry.dead_letters.model import Letter, LetterState, Reason, Selection, Source
+from grnry.dead_letters.model import OPEN, Letter, LetterState, Reason, Selection, Source
 
 MOST_REASONS = 50
 
 
 def sources(transaction: Transaction, project: str) -> list[Source]:
     """The deployments of a project that have any."""
-    rows = transaction.rows(_queries().sources, project=project, deployment=None)
-    return [_source(row) for row in rows]
+    rows = transaction.rows(_queries().sources, project=project)
+    groups = groupby(rows, lambda row: (row["deployment"], row["event_type"]))
+    return [_source(*names, list(of_it)) for names, of_it in groups]
 
 
-def source(transaction: Transaction, project: str, deployment: str) -> Source | None:
-    """One deployment of a project, whether it has any or not."""
-    row = transaction.row(_queries().sources, project=project, deployment=deployment)
-    return None if row is None else _source(row)
+def event_type_of(transaction: Transaction, project: str, deployment: str) -> str | None:
+    """What a deployment stores; none where the project has no such deployment."""
+    row = transaction.row(_queries().find, project=project, deployment=deployment)
+    return None if row is None else str(row["event_type"])
 
 
-def _source(row: Row) -> Source:
-    counts = {state.value: int(row[state.value]) for state in LetterState}
-    return Source(row["deployment"], row["event_type"], counts, row["expiring"], row["oldest"])
-
-
-def reasons(
-    transaction: Transaction, deployment: str, states: Sequence[LetterState]
-) -> list[Reason]:
-    """The most frequent ones."""
+def tally(
+    transaction: Transaction, deployment: str, event_type: str, states: Sequence[LetterState]
+) -> tuple[Source, list[Reason]]:
+    """How many there are, and the most frequent reasons of those in some states."""
     values = {"deployment": deployment, "states": [state.value for state in states]}
-    rows = transaction.rows(_queries().reasons, **values, limit=MOST_REASONS)
-    return [Reason(row["reason"], row["sqlstate"], row["count"]) for row in rows]
+    rows = transaction.rows(_queries().tally, **values, limit=MOST_REASONS)
+    reasons = [
+        Reason(row["reason"], row["sqlstate"], row["count"]) for row in rows if not row["state"]
+    ]
+    return _source(deployment, event_type, [row for row in rows if row["state"]]), reasons
+
+
+def _source(deployment: str, event_type: str, rows: Sequence[Row]) -> Source:
+    found = {row["state"]: row for row in rows}
+    waiting = [found[state.value] for state in OPEN if state.value in found]
+    return Source(
+        deployment,
+        event_type,
+        {each.value: found[each.value]["count"] if each in found else 0 for each in LetterState},
+        sum(row["warned"] for row in waiting),
+        min((row["oldest"] for row in waiting), default=None),
+    )
 
 
 def count(transaction: Transaction, deployment: str, selection: Selection) -> int:

@@ -1,3 +1,10 @@
+-- name: find
+select event_type.name as event_type
+from grnry.persisters as persister
+join grnry.event_types as event_type on event_type.name = persister.event_type
+where event_type.project = %(project)s
+  and 'grnry-p-' || persister.kind || '-' || event_type.name = %(deployment)s;
+
 -- name: sources
 -- The deployments of a project that have dead letters.
 with known as (
@@ -7,32 +14,39 @@ with known as (
   join grnry.event_types as event_type on event_type.name = persister.event_type
   where event_type.project = %(project)s
 )
-select known.deployment, known.event_type, counted.*
+select known.deployment, known.event_type, tally.*
 from known
 cross join lateral (
-  select count(*) filter (where state = 'failed') as failed,
-    count(*) filter (where state = 'queued') as queued,
-    count(*) filter (where state = 'replayed') as replayed,
-    count(*) filter (where state = 'superseded') as superseded,
-    count(*) filter (where state in ('failed', 'queued') and warned_at is not null) as expiring,
-    min(failed_at) filter (where state in ('failed', 'queued')) as oldest
-  from grnry.dead_letters as letter
-  where letter.deployment = known.deployment
-) as counted
-where (%(deployment)s::text is null and counted.failed + counted.queued + counted.replayed
-    + counted.superseded > 0)
-  or known.deployment = %(deployment)s
+  select state, count(*) as count, count(warned_at) as warned, min(failed_at) as oldest
+  from grnry.dead_letters
+  where deployment = known.deployment
+  group by state
+) as tally
 order by known.deployment;
 
--- name: reasons
-select coalesce(last_reason, reason) as reason,
-  case when last_reason is null then sqlstate else last_sqlstate end as sqlstate,
-  count(*) as count
-from grnry.dead_letters
-where deployment = %(deployment)s and state = any(%(states)s)
-group by 1, 2
-order by 3 desc, 1, 2
-limit %(limit)s;
+-- name: tally
+-- All that is counted of a deployment, gone through once: by state, and by the frequent reasons.
+with tally as materialized (
+  select state, coalesce(last_reason, reason) as reason,
+    case when last_reason is null then sqlstate else last_sqlstate end as sqlstate,
+    count(*) as count, count(warned_at) as warned, min(failed_at) as oldest
+  from grnry.dead_letters
+  where deployment = %(deployment)s
+  group by 1, 2, 3
+)
+(
+  select state, null as reason, null as sqlstate, sum(count)::bigint as count,
+    sum(warned)::bigint as warned, min(oldest) as oldest
+  from tally
+  group by state
+) union all (
+  select null, reason, sqlstate, sum(count)::bigint as count, 0, null
+  from tally
+  where state = any(%(states)s)
+  group by reason, sqlstate
+  order by count desc, reason, sqlstate
+  limit %(limit)s
+);
 
 -- name: count
 select count(*) from grnry.dead_letters as letter where {condition};
