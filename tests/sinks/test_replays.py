@@ -330,3 +330,14 @@ def test_what_the_database_refuses_supersedes_nothing(live: Sink) -> None:
     live.write(record(3, "a", 11), record(4, "b", 4))
     assert set(live.states.values()) == {"failed"}
     assert live.live == {"b": 4}
+
+
+def test_a_key_of_the_users_own_costs_one_record(live: Sink) -> None:
+    live.owner.execute("create unique index on global.live (age)")
+    live.write(record(0, "a", 1), record(1, "b", 1), record(2, "c", "x"), record(3, "d", "x"))
+    assert live.live == {"a": 1}
+    assert live.states == {(0, 1): "failed", (0, 2): "failed", (0, 3): "failed"}
+    live.queue(2, record(2, "c", 1).payload)
+    live.queue(3, record(3, "d", 4).payload)
+    assert live.replay() == Replayed(stored=1, failed=1)
+    assert live.live == {"a": 1, "d": 4}
