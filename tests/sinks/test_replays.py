@@ -247,6 +247,19 @@ def test_only_who_holds_the_partition_replays(sink: Sink) -> None:
     assert sink.events == {"0": {}}
 
 
+def test_one_that_rests_has_a_look_and_takes_up_what_is_queued(sink: Sink) -> None:
+    sink.write(event(0, b"{"))
+    sink.writer.disconnect()
+    assert sink.writer.replay() == NOTHING
+    seen = [sink.writer.is_connected]
+    sink.queue(0, b"{}")
+    assert sink.writer.replay().stored == 1
+    assert [*seen, sink.writer.is_connected] == [False, True]
+    # What comes next is stored as if nothing had been.
+    sink.write(event(1))
+    assert sink.events == {"0": {}, "1": {}}
+
+
 # Live segments -------------------------------------------------------------------------------
 
 

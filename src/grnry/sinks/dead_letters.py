@@ -42,12 +42,12 @@ def add(
 
 def supersede(connection: Connection, deployment: str, target: Target, batch: Batch) -> None:
     """What failed before a batch, and is about what the batch writes."""
-    written = target.outdates(batch.lines)
-    if not written:
+    if target.keeps_first and not target.outdates(batch.lines):
         return
     named = {"deployment": deployment}
     row = connection.execute(queries().has_open, named).fetchone()
     if row is not None and row["has_open"]:
+        written = target.outdates(batch.lines)
         firsts, lasts = [first for first, _ in written], [last for _, last in written]
         connection.execute(queries().supersede, {**named, "firsts": firsts, "lasts": lasts})
 
