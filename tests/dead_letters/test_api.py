@@ -146,6 +146,8 @@ def test_edited_replayed_and_dropped(poisoned: Poisoned) -> None:
     assert caller.post(f"{path}:replay", edit) == {"queued": 1, "status": "RUNNING"}
     poisoned.wait(failed=2, replayed=1)
     assert poisoned.stored() == {"e1": {"put": "right é"}}
+    refused = caller.post(f"{path}:replay", edit, 404)["message"]
+    assert refused.endswith("with partition '0' and offset '1' that is failed or queued not found.")
     letter = caller.get(f"{path}/0/1")
     assert (letter["state"], letter["edited"], letter["attempts"]) == ("replayed", True, 1)
     assert letter["requestedBy"] == caller.granary.said["user"]

@@ -110,7 +110,7 @@ class DeadLetters:
             _expect(transaction, project, deployment)
             count = store.edit(transaction, deployment, selection, payload)
             if not count:
-                raise _nothing_there(deployment, selection)
+                raise _nothing_there(deployment, selection, "that is failed or queued")
             store.queue(transaction, deployment, selection, by, forced=forced)
             return Queued(count, _status(transaction, deployment))
 
@@ -139,6 +139,7 @@ def _status(transaction: Transaction, deployment: str) -> State:
     return State.STOPPED if found is None else found.state
 
 
-def _nothing_there(deployment: str, selection: Selection) -> NotFound:
+def _nothing_there(deployment: str, selection: Selection, kind: str = "") -> NotFound:
     place = f"partition '{selection.partition}' and offset '{selection.offset}'"
-    return NotFound(f"Dead letter of '{deployment}' with {place} not found.")
+    which = f" {kind}" if kind else ""
+    return NotFound(f"Dead letter of '{deployment}' with {place}{which} not found.")
