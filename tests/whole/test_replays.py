@@ -106,7 +106,8 @@ class Barrier:
         self._connection.execute(where.encode(), [id_])
 
     def wait(self) -> None:
-        waits = "select from pg_locks where locktype = 'transactionid' and not granted"
+        pid = self._connection.info.backend_pid
+        waits = f"select from pg_locks where not granted and {pid} = any(pg_blocking_pids(pid))"
         wait_for(lambda: rows(self._granary, waits), 120, what=f"the replay comes to {self._id}")
 
     def lift(self) -> None:
