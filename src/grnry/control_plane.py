@@ -15,6 +15,9 @@ from grnry.database.address import place_of
 from grnry.database.pool import Database
 from grnry.database.pool_metrics import PoolCollector
 from grnry.database.prepare import prepare_database
+from grnry.dead_letters import api as dead_letters_api
+from grnry.dead_letters.service import DeadLetters
+from grnry.dead_letters.work import ensure_keeper
 from grnry.deployments.log_files import LogFolder, folder_in
 from grnry.errors import GranaryError, StartError
 from grnry.event_types import api as event_types_api
@@ -76,6 +79,7 @@ class ControlPlane:
         logs = LogFolder(folder_in(Path(settings.data)))
         self.persisters = Persisters(self.database, logs, self.admin)
         self.live_persisters = LivePersisters(self.database, logs, self.admin)
+        self.dead_letters = DeadLetters(self.database)
         self.tracing = Tracing(self.database, self.event_types, self.admin, cluster)
         self.members = Members(self.database, self.event_types.consumer_roles, outside)
         self.collector = Collector(self.event_types, self.producer, settings)
@@ -89,6 +93,7 @@ class ControlPlane:
         wait_for_log(self.admin)
         self.event_types.heal()
         ensure_reaper(self.database)
+        ensure_keeper(self.database)
 
     def app(self) -> FastAPI:
         links = Links(self._settings.public_url)
@@ -107,6 +112,7 @@ class ControlPlane:
                 events_api.router(),
                 persisters_api.router(self.persisters, links),
                 live_persisters_api.router(self.live_persisters, links),
+                dead_letters_api.router(self.dead_letters, links),
                 reading_api.router(Events(self.database), links),
             ],
             raw_routes=[*self.collector.routes(), *self.trust.routes(links)],

@@ -95,6 +95,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     expiry_seconds: Annotated[int, Meta(ge=1, le=86_400)] = 600
     """How often the reaper looks for events that have expired."""
 
+    dead_letter_days: Annotated[int, Meta(ge=1, le=36_500)] = 90
+    """How many days dead letters are kept that nobody has dropped."""
+
     max_url_bytes: Annotated[int, Meta(ge=256)] = 8192
     """The longest URL."""
 

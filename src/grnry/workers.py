@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
+from grnry.dead_letters.work import run_keeper
 from grnry.deployments.reporting import DEPLOYMENT_VARIABLE, Reporter
 from grnry.deployments.worker import last_word
 from grnry.errors import GranaryError
@@ -15,6 +16,7 @@ from grnry.settings import Settings
 ENTRIES: dict[str, Callable[[Sequence[str], Mapping[str, str]], int]] = {
     "persister": run_persister,
     "reaper": run_reaper,
+    "dead-letters": run_keeper,
 }
 
 

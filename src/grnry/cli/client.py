@@ -143,6 +143,9 @@ class Api:
     def delete(self, path: str) -> None:
         self._call("DELETE", path)
 
+    def delete_with_answer(self, path: str) -> Any:
+        return self._call("DELETE", path)
+
     def check(self) -> None:
         """Whether the API takes the token at all; that it has nothing to answer is no failure."""
         answer = self._request("GET", "/projects", {})

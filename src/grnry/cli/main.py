@@ -8,6 +8,7 @@ from grnry import __version__
 from grnry.cli import (
     broker,
     clients,
+    dead_letters,
     doctor,
     event_types,
     events,
@@ -63,6 +64,7 @@ app.add_typer(persisters.app, name="persister", rich_help_panel=DATA)
 app.command(rich_help_panel=DATA)(events.send)
 app.command(rich_help_panel=DATA)(events.sql)
 app.command(rich_help_panel=DATA)(trace.trace)
+app.add_typer(dead_letters.app, name="dlq", rich_help_panel=DATA)
 app.command(rich_help_panel=WHO)(login.login)
 app.command(rich_help_panel=WHO)(login.logout)
 app.command(rich_help_panel=WHO)(login.whoami)

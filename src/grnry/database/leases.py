@@ -67,6 +67,17 @@ class Leases:
         values = {**self._places(partitions), "owner": self._owner}
         connection.execute(self._queries.release, values)
 
+    def hold(
+        self,
+        connection: psycopg.Connection[DictRow],
+        leases: Mapping[Partition, Lease],
+        partitions: Sequence[Partition],
+    ) -> None:
+        """Within a sink's transaction that moves no offsets: lock the rows, check the epochs."""
+        epochs = [leases[partition].epoch for partition in partitions]
+        values = {**self._places(partitions), "epochs": epochs}
+        _expect(partitions, connection.execute(self._queries.hold, values).fetchall())
+
     def move(
         self,
         connection: psycopg.Connection[DictRow],
@@ -80,10 +91,7 @@ class Leases:
             "epochs": [leases[partition].epoch for partition in partitions],
             "offsets": list(offsets.values()),
         }
-        moved = connection.execute(self._queries.move, values).fetchall()
-        if len(moved) != len(partitions):
-            held = {(row["topic"], row["partition"]) for row in moved}
-            raise LeaseLost([partition for partition in partitions if partition not in held])
+        _expect(partitions, connection.execute(self._queries.move, values).fetchall())
 
     def _places(self, partitions: Sequence[Partition]) -> dict[str, object]:
         return {
@@ -91,6 +99,12 @@ class Leases:
             "topics": [topic for topic, _ in partitions],
             "partitions": [number for _, number in partitions],
         }
+
+
+def _expect(partitions: Sequence[Partition], found: Sequence[DictRow]) -> None:
+    if len(found) != len(partitions):
+        held = {(row["topic"], row["partition"]) for row in found}
+        raise LeaseLost([partition for partition in partitions if partition not in held])
 
 
 def _leases(rows: Iterable[DictRow]) -> dict[Partition, Lease]:

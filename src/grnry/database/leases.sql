@@ -55,6 +55,17 @@ where lease.deployment = %(deployment)s and lease.owner = %(owner)s
   and lease.backend_pid = pg_backend_pid()
   and lease.topic = place.topic and lease.partition = place.partition;
 
+-- name: hold
+select lease.topic, lease.partition
+from grnry.leases as lease
+join unnest(%(topics)s::text[], %(partitions)s::int[], %(epochs)s::bigint[])
+  as place (topic, partition, epoch)
+  on lease.topic = place.topic and lease.partition = place.partition
+    and lease.epoch = place.epoch
+where lease.deployment = %(deployment)s
+order by lease.topic, lease.partition
+for update of lease;
+
 -- name: move
 update grnry.leases as lease
 set next_offset = place.next_offset

@@ -120,6 +120,8 @@ class PersisterWork:
             f"grnry_persister_rows_total{labels} {self._status.rows}\n"
             f"# TYPE grnry_persister_dead_letters_total counter\n"
             f"grnry_persister_dead_letters_total{labels} {self._status.dead}\n"
+            f"# TYPE grnry_persister_replayed_total counter\n"
+            f"grnry_persister_replayed_total{labels} {self._status.replayed}\n"
         )
 
 

@@ -10,6 +10,7 @@ from grnry.database.queries import load
 from grnry.errors import StartError
 from grnry.log.records import Record
 from grnry.persisters.deletions import Deletion, parts
+from grnry.persisters.names import name_of, names_of_deletion, parts_of, row_name
 from grnry.persisters.rows import (
     COLUMNS,
     HEADER,
@@ -33,6 +34,8 @@ class EventStore:
     random a deletion means all events of its entity.
     """
 
+    keeps_first = True
+
     def __init__(self, event_type: str, grace: str = GRACE, *, random_ids: bool = False) -> None:
         self._name = event_type
         self._grace = grace
@@ -46,6 +49,7 @@ class EventStore:
         self._insert_waiting = queries.composed("insert_waiting", table=TABLE, columns=columns)
         self._expire_events = queries.composed("expire_events", table=TABLE)
         self._expire_entities = queries.composed("expire_entities", table=TABLE)
+        self._stored_events = queries.composed("stored_events", table=TABLE)
         self._can_write = queries.can_write
         self._knows_types = queries.knows_types
         self._has_random = queries.has_random_ids
@@ -93,6 +97,29 @@ class EventStore:
                 with connection.cursor().copy(self._copy) as copy:
                     copy.write(b"".join((HEADER, *rows, TRAILER)))
             self._expire(connection, deletions)
+
+    def key(self, line: bytes) -> bytes | None:
+        return None if isinstance(line, Deletion) else row_name(line)
+
+    def key_of(self, record: Record) -> bytes | None:
+        return name_of(dict(record.headers() or ()))
+
+    def outdates(self, lines: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
+        """A stored event stays; a deletion is about all that was sent before it."""
+        if {*map(type, lines)} <= {bytes}:
+            return []
+        return [names_of_deletion(line) for line in lines if isinstance(line, Deletion)]
+
+    def stored_keys(self, connection: Connection, lines: Sequence[bytes]) -> set[bytes]:
+        names = [name for line in lines if (name := self.key(line)) is not None]
+        ids = [found for name in names if (found := parts_of(name)) is not None]
+        values = {
+            "event_type": self._name,
+            "correlation_ids": [correlation_id for correlation_id, _ in ids],
+            "event_ids": [event_id for _, event_id in ids],
+        }
+        rows = connection.execute(self._stored_events, values)
+        return {f"{row['correlation_id']}\0{row['event_id']}".encode() for row in rows}
 
     def store_carefully(self, connection: Connection, lines: Sequence[bytes]) -> None:
         connection.execute(self._make_waiting)

@@ -51,3 +51,10 @@ select coalesce(has_table_privilege('public.eventstore', 'insert, update')
   and relowner <> current_user::regrole, false) as can_write
 from (select to_regclass('public.eventstore') as found) as eventstore
 left join pg_class on pg_class.oid = found;
+
+-- name: stored_events
+select event.correlation_id, event.event_id
+from unnest(%(correlation_ids)s::text[], %(event_ids)s::text[]) as wanted (correlation_id, event_id)
+join {table} as event
+  on event.event_type = %(event_type)s
+    and event.correlation_id = wanted.correlation_id and event.event_id = wanted.event_id;

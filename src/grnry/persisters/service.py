@@ -126,6 +126,7 @@ def delete(transaction: Transaction, event_type: str, kind: str) -> None:
     name = stream_name(event_type, kind)
     deployments.delete(transaction, name)
     transaction.run(_queries().forget, deployment=name)
+    transaction.run(_queries().forget_dead_letters, deployment=name)
 
 
 def _deploy(

@@ -25,7 +25,13 @@ where event_type = %(event_type)s;
 select topic, partition, next_offset from grnry.leases where deployment = %(deployment)s;
 
 -- name: dead_letters
-select count(*) from grnry.dead_letters where deployment = %(deployment)s;
+-- What was stored since, or is superseded, is done with.
+select count(*) from grnry.dead_letters
+where deployment = %(deployment)s and state in ('failed', 'queued');
 
 -- name: forget
 delete from grnry.leases where deployment = %(deployment)s;
+
+-- name: forget_dead_letters
+-- There is nobody to replay them, and one of the same name would take their places for its own.
+delete from grnry.dead_letters where deployment = %(deployment)s;

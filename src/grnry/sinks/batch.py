@@ -86,6 +86,11 @@ class Batch:
             {p: min(offset, ends.get(p, offset)) for p, offset in self.offsets.items()},
         )
 
+    def leaving_out(self, letters: Sequence[DeadLetter]) -> "Batch":
+        """Without these of its records."""
+        left_out = {id(letter.record) for letter in letters}
+        return self._keep(lambda record: id(record) not in left_out, self.offsets)
+
     def _keep(self, wanted: Callable[[Record], bool], offsets: dict[Partition, int]) -> "Batch":
         pairs = zip(self.records, self.lines, strict=True)
         kept = [(record, line) for record, line in pairs if wanted(record)]

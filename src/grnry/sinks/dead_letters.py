@@ -1,24 +1,90 @@
-"""Dead letters: what could not be stored, kept with its original bytes."""
+"""Dead letters: what could not be stored, kept with its original bytes.
+
+One that is about a row which was written later is superseded: storing it would bring back what is
+old. So each is kept with the row that it is about, as its target names rows, and what a batch
+writes supersedes what failed before it.
+"""
 
 from collections.abc import Sequence
 from typing import Any
 
-from grnry.database.queries import load
-from grnry.sinks.batch import DeadLetter
-from grnry.sinks.target import Connection
+from grnry.database.queries import Queries, load
+from grnry.sinks.batch import Batch, DeadLetter, Partition
+from grnry.sinks.target import Connection, Target
+
+FAILED, SUPERSEDED = "failed", "superseded"
+
+LONGEST_ID = 2000
+"""Bytes of a row's name that fit an index; longer ones are not kept."""
 
 _LATEST = 9_000_000_000_000_000
 """Milliseconds since 1970; PostgreSQL's calendar ends soon after."""
 
 
-def add(connection: Connection, deployment: str, letters: Sequence[DeadLetter]) -> None:
+def add(
+    connection: Connection,
+    deployment: str,
+    target: Target,
+    batch: Batch,
+    letters: Sequence[DeadLetter],
+) -> None:
+    """Keep the dead letters of a batch, of whose records these are those that are stored."""
     if letters:
-        queries = load("grnry.sinks", "dead_letters.sql")
+        ids = [_id_of(target, letter) for letter in letters]
+        newer = _Newer(target, batch, {one for one in ids if one is not None})
+        rows = [
+            _row(deployment, letter, id_, is_old=newer.than(letter, id_))
+            for letter, id_ in zip(letters, ids, strict=True)
+        ]
         with connection.cursor() as cursor:
-            cursor.executemany(queries.add, [_row(deployment, letter) for letter in letters])
+            cursor.executemany(queries().add, rows)
 
 
-def _row(deployment: str, letter: DeadLetter) -> dict[str, Any]:
+def supersede(connection: Connection, deployment: str, target: Target, batch: Batch) -> None:
+    """What failed before a batch, and is about what the batch writes."""
+    if target.keeps_first and not target.outdates(batch.lines):
+        return
+    named = {"deployment": deployment}
+    row = connection.execute(queries().has_open, named).fetchone()
+    if row is not None and row["has_open"]:
+        written = target.outdates(batch.lines)
+        firsts, lasts = [first for first, _ in written], [last for _, last in written]
+        connection.execute(queries().supersede, {**named, "firsts": firsts, "lasts": lasts})
+
+
+def _id_of(target: Target, letter: DeadLetter) -> bytes | None:
+    id_ = target.key_of(letter.record)
+    return id_ if id_ is not None and len(id_) <= LONGEST_ID else None
+
+
+class _Newer:
+    """What of a batch is newer than its own dead letters."""
+
+    def __init__(self, target: Target, batch: Batch, ids: set[bytes]) -> None:
+        self._rows: dict[tuple[Partition, bytes], int] = {}
+        self._ranges: list[tuple[Partition, int, bytes, bytes]] = []
+        for record, line in zip(batch.records, batch.lines, strict=True) if ids else ():
+            partition = (record.topic(), record.partition())
+            for first, last in target.outdates([line]):
+                if first != last:
+                    self._ranges.append((partition, record.offset(), first, last))
+                elif first in ids:
+                    self._rows[partition, first] = record.offset()
+
+    def than(self, letter: DeadLetter, id_: bytes | None) -> bool:
+        if id_ is None:
+            return False
+        record = letter.record
+        partition, at = (record.topic(), record.partition()), record.offset()
+        return self._rows.get((partition, id_), -1) > at or any(
+            partition == where and offset > at and first <= id_ <= last
+            for where, offset, first, last in self._ranges
+        )
+
+
+def _row(
+    deployment: str, letter: DeadLetter, record_id: bytes | None, *, is_old: bool
+) -> dict[str, Any]:
     record = letter.record
     headers = record.headers() or []
     return {
@@ -31,6 +97,16 @@ def _row(deployment: str, letter: DeadLetter) -> dict[str, Any]:
         "payload": record.value(),
         "header_names": [name.replace("\0", "\ufffd") for name, _ in headers],
         "header_values": [value for _, value in headers],
-        "reason": letter.reason.replace("\0", "\ufffd"),
+        "reason": without_nul(letter.reason),
         "sqlstate": letter.sqlstate,
+        "record_id": record_id,
+        "state": SUPERSEDED if is_old else FAILED,
     }
+
+
+def without_nul(text: str) -> str:
+    return text.replace("\0", "\ufffd")
+
+
+def queries() -> Queries:
+    return load("grnry.sinks", "dead_letters.sql")

@@ -24,6 +24,7 @@ from grnry.database.leases import LeaseLost, Partition
 from grnry.deployments.memory import give_back
 from grnry.log.consumer import Consumer
 from grnry.sinks.batch import Batch
+from grnry.sinks.looks import Looks
 from grnry.sinks.status import Status
 from grnry.sinks.target import Target
 from grnry.sinks.verdict import Verdict, verdict_of
@@ -80,6 +81,8 @@ class Engine:
         self._stop = threading.Event()
         self._give_up = threading.Event()
         self._crash: BaseException | None = None
+        self._looks = Looks()
+        self._busy_at = time.monotonic()
         self._lock = threading.Lock()
         self._stored: dict[Partition, int] = {}
 
@@ -221,21 +224,56 @@ class Engine:
     def _write(self) -> None:
         while True:
             try:
-                job = self._work.get(timeout=CONNECTION_IDLE_SECONDS)
+                job = self._work.get(timeout=self._looks.seconds(self._writer.is_connected))
             except queue.Empty:
-                self._writer.disconnect()
-                give_back()
+                self._do(self._replay)
+                self._rest()
                 continue
             if job == self._finish:
                 self._writer.disconnect()
                 return
-            self._is_writing.set()
-            self._status.at_work(yes=True)
-            try:
-                job()
-            finally:
-                self._is_writing.clear()
-                self._status.at_work(yes=False)
+            self._busy_at = time.monotonic()
+            self._do(job)
+            if self._looks.is_due:
+                self._do(self._replay)
+
+    def _do(self, job: Callable[[], None]) -> None:
+        self._is_writing.set()
+        self._status.at_work(yes=True)
+        try:
+            job()
+        finally:
+            self._is_writing.clear()
+            self._status.at_work(yes=False)
+
+    def _rest(self) -> None:
+        """After a while without work the session is of no use."""
+        is_idle = time.monotonic() - self._busy_at > CONNECTION_IDLE_SECONDS
+        if is_idle and self._writer.is_connected:
+            self._writer.disconnect()
+            give_back()
+
+    def _replay(self) -> None:
+        """Some of the dead letters that are queued; what fails is tried again at a later look."""
+        try:
+            done = self._writer.replay()
+        except psycopg.Error as error:
+            logger.warning("Dead letters were not replayed, and stay queued: %s", error)
+            self._writer.disconnect()
+            passes = verdict_of(error) in (Verdict.AWAY, Verdict.PASSING)
+            self._looks.failed(passes=passes)
+            return
+        self._looks.done(is_more=done.is_more)
+        if done.is_more:
+            self._busy_at = time.monotonic()
+            logger.info(
+                "Replayed dead letters: %d stored, %d failed again, %d superseded.",
+                done.stored,
+                done.failed,
+                done.superseded,
+            )
+        self._status.replayed += done.stored
+        self._expect_nothing_lost()
 
     def _finish(self) -> None:
         """The last job."""
@@ -259,6 +297,9 @@ class Engine:
         self._status.dead += len(stored.dead)
         with self._lock:
             self._stored |= stored.offsets
+        self._expect_nothing_lost()
+
+    def _expect_nothing_lost(self) -> None:
         if lost := self._writer.lost & self._reading:
             # We still read them, so the group and the leases disagree: begin anew.
             raise LeaseLost(sorted(lost))

@@ -32,6 +32,7 @@ class Status:
         self.changed = threading.Event()
         self.rows = 0
         self.dead = 0
+        self.replayed = 0
 
     def at_work(self, *, yes: bool) -> None:
         """A step that may be stuck begins, or one is done and the next begins, or all are."""

@@ -18,6 +18,9 @@ class Unstorable(Exception):  # noqa: N818 - it names what the record is
 class Target(Protocol):
     """What an engine writes to. Lines are opaque bytes to everybody else."""
 
+    keeps_first: bool
+    """Whether the first record of a row stays, and not the last."""
+
     def line(self, record: Record) -> bytes:
         """What is stored for a record; raises Unstorable where nothing can be."""
         ...
@@ -39,6 +42,22 @@ class Target(Protocol):
 
     def store(self, connection: Connection, lines: Sequence[bytes]) -> None:
         """Store lines the fastest way; an error of the database means that none is stored."""
+        ...
+
+    def key(self, line: bytes) -> bytes | None:
+        """The name of the row that a line writes; none where it writes no row of its own."""
+        ...
+
+    def key_of(self, record: Record) -> bytes | None:
+        """The name of the row that a record is about of which no line can be made, if it tells."""
+        ...
+
+    def outdates(self, lines: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
+        """What must not be stored after these: first and last of ranges of names of rows."""
+        ...
+
+    def stored_keys(self, connection: Connection, lines: Sequence[bytes]) -> set[bytes]:
+        """The names of those rows that are stored already."""
         ...
 
     def store_carefully(self, connection: Connection, lines: Sequence[bytes]) -> None:

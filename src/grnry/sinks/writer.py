@@ -21,6 +21,7 @@ from grnry.deployments.worker import CannotGoOn
 from grnry.sinks import dead_letters
 from grnry.sinks.batch import Batch, DeadLetter
 from grnry.sinks.narrowing import store_narrowed
+from grnry.sinks.replays import NOTHING, Replayed, Replays
 from grnry.sinks.target import Target
 from grnry.sinks.verdict import Verdict, verdict_of
 
@@ -60,6 +61,7 @@ class Writer:
         self._deployment = deployment
         self._leases = leases
         self._target = target
+        self._replays = Replays(deployment, leases, target)
         self._connection: psycopg.Connection[DictRow] | None = None
         self._held: dict[Partition, Lease] = {}
         self._is_checked = False
@@ -110,6 +112,35 @@ class Writer:
         self._is_fresh = False
         return batch
 
+    def replay(self) -> Replayed:
+        """Store some of the dead letters that are queued. Raises the database's errors.
+
+        While nothing is written there is no session of ours; one for a moment then has a look.
+        """
+        if not self._held or not (self.is_connected or self._is_queued()):
+            return NOTHING
+        connection = self._connect()
+        try:
+            return self._replays.replay(connection, self._held)
+        except LeaseLost as lost:
+            self._lose(lost.partitions)
+            return NOTHING
+
+    def _is_queued(self) -> bool:
+        with psycopg.connect(
+            self._url,
+            autocommit=True,
+            row_factory=dict_row,
+            connect_timeout=CONNECT_SECONDS,
+            application_name=self._deployment,
+            options=SESSION,
+        ) as connection:
+            return self._replays.is_queued(connection)
+
+    @property
+    def is_connected(self) -> bool:
+        return self._connection is not None and not self._connection.closed
+
     def _lose(self, partitions: AbstractSet[Partition]) -> None:
         if partitions:
             logger.warning("Another worker has taken over: %s", sorted(partitions))
@@ -124,8 +155,10 @@ class Writer:
                 if self._target.refresh(connection, batch.lines):
                     batch.remake(self._target)
                 self._expect_none(batch.dead)
+                # First, as replays lock dead letters before rows as well.
+                dead_letters.supersede(connection, self._deployment, self._target, batch)
                 self._target.store(connection, batch.lines)
-                dead_letters.add(connection, self._deployment, batch.dead)
+                dead_letters.add(connection, self._deployment, self._target, batch, batch.dead)
         except psycopg.Error as error:
             if verdict_of(error) not in (Verdict.THERE_ALREADY, Verdict.RECORDS):
                 raise
@@ -135,7 +168,10 @@ class Writer:
             self._leases.move(connection, self._held, batch.offsets)
             bad = store_narrowed(connection, self._target, batch)
             self._expect_none(bad)
-            dead_letters.add(connection, self._deployment, [*batch.dead, *bad])
+            good = batch.leaving_out(bad)
+            dead_letters.supersede(connection, self._deployment, self._target, good)
+            letters = [*batch.dead, *bad]
+            dead_letters.add(connection, self._deployment, self._target, good, letters)
 
     def _expect_none(self, letters: Sequence[DeadLetter]) -> None:
         if letters and not self._has_dead_letters:

@@ -22,6 +22,7 @@ select letter.partition, letter.record_offset, letter.reason, letter.failed_at,
   letter.key, letter.header_names, letter.header_values
 from grnry.dead_letters as letter
 where letter.deployment = %(deployment)s and letter.topic = %(topic)s
+  and letter.state in ('failed', 'queued')
   and (%(correlation_ids)s::bytea[] is null or letter.key = any(%(correlation_ids)s::bytea[])
     or exists (
       select from unnest(letter.header_names, letter.header_values) as header (name, value)

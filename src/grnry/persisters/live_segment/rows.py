@@ -92,6 +92,19 @@ class RowMaker:
                     raise Unstorable(f"#/{name}: {error}") from error
         return b"".join(parts)
 
+    def key_of(self, key: bytes | None, value: bytes | None) -> bytes | None:
+        """The id of a record of which no line can be made, where it has one that can be read."""
+        try:
+            if value is None:
+                return self._key_of(key)
+            record = self._decode(value)
+            id_: Any = record.get("id") if isinstance(record, dict) else None
+            is_number = isinstance(id_, int | float) and not isinstance(id_, bool)
+            fits = is_number and id_ == int(id_) if self._is_number else isinstance(id_, str)
+            return self._key(id_) if fits else None
+        except (ValueError, OverflowError, RecursionError, msgspec.DecodeError, Unstorable):
+            return None
+
     def _key_of(self, key: bytes | None) -> bytes:
         """The id in a record's key, as the deletion of a row has it."""
         if not key:
@@ -129,6 +142,12 @@ def newest(lines: Iterable[bytes]) -> tuple[list[bytes], list[bytes]]:
     stored = [row for row in last.values() if row]
     deleted = [key for key, row in last.items() if not row]
     return stored, deleted
+
+
+def key_in(line: bytes) -> bytes:
+    """The id that a line is about."""
+    start = _START.size
+    return line[start : start + _START.unpack_from(line)[1]]
 
 
 def copy_text(rows: Sequence[bytes]) -> bytes:

@@ -7,7 +7,14 @@ from grnry.database import sql
 from grnry.database.queries import Queries, load
 from grnry.errors import StartError
 from grnry.log.records import Record
-from grnry.persisters.live_segment.rows import CAST, RowMaker, copy_text, newest, version_of
+from grnry.persisters.live_segment.rows import (
+    CAST,
+    RowMaker,
+    copy_text,
+    key_in,
+    newest,
+    version_of,
+)
 from grnry.schemas import Column, ColumnType, JsonSchema, live_segment_schema
 from grnry.sinks.target import Connection
 
@@ -18,6 +25,8 @@ class LiveTable:
     It follows the schema's versions by itself: before each batch it asks for the latest, and what
     was made under an earlier one is made anew.
     """
+
+    keeps_first = False
 
     def __init__(self, event_type: str, schema: str, table: str) -> None:
         self._event_type = event_type
@@ -74,6 +83,20 @@ class LiveTable:
 
     store_carefully = store
 
+    def key(self, line: bytes) -> bytes | None:
+        return key_in(line)
+
+    def key_of(self, record: Record) -> bytes | None:
+        return self._rows.key_of(record.key(), record.value())
+
+    def outdates(self, lines: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
+        return [(key, key) for key in {*map(key_in, lines)}]
+
+    def stored_keys(self, connection: Connection, lines: Sequence[bytes]) -> set[bytes]:
+        keys = {str(self._rows.id_of(key)): key for key in map(key_in, lines)}
+        found = connection.execute(self._statements.stored, {"ids": list(keys)})
+        return {keys[row["id"]] for row in found}
+
 
 class _Statements:
     """The statements for one version's columns."""
@@ -104,9 +127,9 @@ class _Statements:
         else:
             del named["names"]
             self.upsert = queries.composed("insert_ids", **named)
-        self.delete = queries.composed(
-            "delete", table=table, key_type=sql.SQL(columns[0].type.value)
-        )
+        key_type = sql.SQL(columns[0].type.value)
+        self.delete = queries.composed("delete", table=table, key_type=key_type)
+        self.stored = queries.composed("stored", table=table, key_type=key_type)
 
 
 def _value(column: Column) -> sql.Composed:

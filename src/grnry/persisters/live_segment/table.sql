@@ -29,5 +29,11 @@ insert into {table} (id)
 select {values} from pg_temp.{waiting}
 on conflict (id) do nothing;
 
+-- name: stored
+-- As they were asked for, which may be another form of the same id.
+select wanted.id
+from unnest(%(ids)s::text[]) as wanted (id)
+where exists (select from {table} as here where here.id = wanted.id::{key_type});
+
 -- name: delete
 delete from {table} where id = any (%(ids)s::text[]::{key_type}[]);

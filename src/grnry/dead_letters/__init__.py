@@ -1,0 +1,1 @@
+"""Dead letters: what deployments could not store, seen, replayed, copied and dropped."""
