@@ -29,7 +29,7 @@ class Granary:
         self.said: dict[str, Any] = {}
         self.password = ""
 
-    def _avoid_known_ports(self) -> None:
+    def avoid_known_ports(self) -> None:
         """Leave the ports that the README prints to the test that runs it."""
         if not (self.data / "ports.json").exists():
             self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -37,7 +37,7 @@ class Granary:
             (self.data / "ports.json").write_text(json.dumps(ports))
 
     def start(self) -> "Granary":
-        self._avoid_known_ports()
+        self.avoid_known_ports()
         up = ["up", "--data", str(self.data), "--port", "0", "--json"]
         self.process = subprocess.Popen(
             [*COMMAND, *up],

@@ -47,10 +47,15 @@ def up(shell: dict[str, str], tmp_path: Path) -> Iterator[subprocess.Popen[bytes
     said = tmp_path / "up.log"
     with said.open("w") as log:
         process = subprocess.Popen(BLOCKS[0].split(), cwd=ROOT, env=shell, stdout=log, stderr=log)
-    wait_for(lambda: "Granary is ready" in said.read_text(), seconds=60)
-    yield process
-    process.terminate()
-    process.wait(60)
+    try:
+        wait_for(
+            lambda: "Granary is ready" in said.read_text() or process.poll() is not None, seconds=60
+        )
+        assert "Granary is ready" in said.read_text(), said.read_text()
+        yield process
+    finally:
+        process.terminate()
+        process.wait(60)
 
 
 def run(

@@ -107,6 +107,25 @@ def test_what_cannot_be_is_one_sentence(stopped: Granary) -> None:
             assert done.stderr.count("\n") == 1
 
 
+def test_a_port_that_another_took_meanwhile_is_left_to_it(stopped: Granary) -> None:
+    stopped.avoid_known_ports()
+    ports = json.loads((stopped.data / "ports.json").read_text())
+    with socket.socket() as taken:
+
+        def take() -> None:
+            wait_for((stopped.data / "postgres").exists, what="the ports are chosen")
+            taken.bind(("127.0.0.1", ports["database"]))
+            taken.listen()
+
+        taking = threading.Thread(target=take)
+        taking.start()
+        stopped.start()
+        taking.join()
+        assert f":{ports['database']}/" not in stopped.said["database"]
+        assert "Another process took a port of ours." in stopped.journal()
+        assert "1" in stopped.do("sql", "select 1")
+
+
 def test_a_killed_postmaster_is_replaced_though_a_backend_goes_on_computing(
     stopped: Granary,
 ) -> None:

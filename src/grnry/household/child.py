@@ -5,6 +5,7 @@ import contextlib
 import ctypes
 import logging
 import os
+import re
 import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -216,13 +217,18 @@ class Child:
                 self._process.send_signal(sig)
 
     def last_words(self) -> str:
-        """Why it could not be started, else the last line of its log."""
+        """Why it could not be started, else what ended it or the last line of its log."""
         if self._trouble:
             return self._trouble
         with contextlib.suppress(OSError):
             lines = self.log.read_bytes()[-4096:].decode(errors="replace").strip().splitlines()
-            return lines[-1] if lines else ""
+            fatal = [line for line in lines if _FATAL.search(line)]
+            return (fatal or lines or [""])[-1]
         return ""
+
+
+_FATAL = re.compile(r" (?:FATAL|PANIC): ")
+"""PostgreSQL says after it only that it is shut down."""
 
 
 def _own_environment() -> dict[str, str]:

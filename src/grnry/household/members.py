@@ -51,11 +51,11 @@ class Members:
         self._listener = listener
         self._admin_password = admin_password
         self._secrets = folder.secrets()
-        self._ports = folder.ports()
+        self.ports = folder.ports()
         self._postgres = EmbeddedPostgres(
             folder.postgres,
             folder.run,
-            self._ports.database,
+            self.ports.database,
             self._secrets.platform_password,
             self._secrets.worker_password,
         )
@@ -72,11 +72,11 @@ class Members:
             api=f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}",
             database=without_login(outside.database_url)
             if outside.database_url
-            else f"postgresql://{LOOPBACK}:{self._ports.database}/grnry",
-            kafka=outside.kafka_bootstrap or f"{LOOPBACK}:{self._ports.kafka}",
+            else f"postgresql://{LOOPBACK}:{self.ports.database}/grnry",
+            kafka=outside.kafka_bootstrap or f"{LOOPBACK}:{self.ports.kafka}",
             metrics=""
             if outside.kafka_bootstrap
-            else f"http://{LOOPBACK}:{self._ports.metrics}/metrics",
+            else f"http://{LOOPBACK}:{self.ports.metrics}/metrics",
         )
 
     @property
@@ -98,7 +98,7 @@ class Members:
             name="postgres",
             command=self._postgres.command,
             is_ready=partial(_is_ready, self._postgres.is_ready),
-            address=f"{LOOPBACK}:{self._ports.database}",
+            address=f"{LOOPBACK}:{self.ports.database}",
             prepare=self._postgres.make,
             stop_signal=signal.SIGINT,
             hurry_signal=signal.SIGQUIT,
@@ -111,8 +111,8 @@ class Members:
         words = ["--data", str(self._folder.log), "--listen", address]
         return ChildSpec(
             name="broker",
-            command=_command("broker", *words, "--metrics", f"{LOOPBACK}:{self._ports.metrics}"),
-            is_ready=partial(accepts_connections, LOOPBACK, self._ports.kafka),
+            command=_command("broker", *words, "--metrics", f"{LOOPBACK}:{self.ports.metrics}"),
+            is_ready=partial(accepts_connections, LOOPBACK, self.ports.kafka),
             address=address,
         )
 

@@ -1,6 +1,7 @@
 """`grnry up`: takes the folder and the port, starts the household, and says what is there."""
 
 import asyncio
+import logging
 import os
 import secrets
 import socket
@@ -8,6 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from grnry.errors import StartError
 from grnry.household.announcement import Announcement, for_people, for_programs
 from grnry.household.folder import DataFolder, Running
 from grnry.household.journal import Journal
@@ -16,6 +18,11 @@ from grnry.household.outside import Answered, Outside, without_login
 from grnry.household.supervisor import Supervisor
 from grnry.http.listening import listen
 from grnry.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+PORT_TRIES = 3
+"""How often ports are chosen anew that another process took before ours could."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,7 @@ class Start:
         self._outside = outside
         self._claim = without_login(outside.database_url) if outside.database_url else ""
         is_claimed = folder.is_claimed(self._claim) or answered.admin_is_claimed
+        self._is_ready = False
         self._password = None if is_claimed else self._first_password()
         self._journal = Journal(
             folder.logs, as_json=settings.log_json, to_terminal=not options.as_json
@@ -69,7 +77,21 @@ class Start:
         return self._settings.admin_password or secrets.token_urlsafe(12)
 
     def run(self, listener: socket.socket) -> None:
-        members = Members(self._folder, self._outside, listener, self._password or "")
+        try:
+            for tries_left in reversed(range(PORT_TRIES)):
+                members = Members(self._folder, self._outside, listener, self._password or "")
+                try:
+                    return self._start(members)
+                except StartError:
+                    # What is ours has ended by now, so who has a port of it is somebody else.
+                    is_taken = self._folder.ports() != members.ports
+                    if self._is_ready or not is_taken or not tries_left:
+                        raise
+                    logger.warning("Another process took a port of ours. Trying others.")
+        finally:
+            self._journal.close()
+
+    def _start(self, members: Members) -> None:
         where = members.addresses
         running = Running(
             0,
@@ -83,13 +105,11 @@ class Start:
         )
         log_bytes = self._settings.log_files_mb * 2**20
         supervisor = Supervisor(self._folder, members.specs(), running, log_bytes)
-        try:
-            asyncio.run(supervisor.run(lambda: self._announce(where)))
-        finally:
-            self._journal.close()
+        asyncio.run(supervisor.run(lambda: self._announce(where)))
 
     def _announce(self, where: Addresses) -> None:
         """Say that all is ready; the password is shown once, on the first start."""
+        self._is_ready = True
         said = Announcement(
             where.api,
             str(self._folder.path),
