@@ -15,7 +15,6 @@ from urllib.parse import unquote
 from fastapi import Path, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute, serialize_response
-from starlette.concurrency import run_in_threadpool
 from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
@@ -25,6 +24,7 @@ from grnry.http.authorisation import authorise
 from grnry.http.context import path_as_requested, raise_problems
 from grnry.http.error_model import UnsupportedEncoding, UnsupportedMediaType
 from grnry.http.json_requests import JsonRequest, is_json, problems_beside
+from grnry.http.threads import run_in_thread
 from grnry.identity.access import Permission
 from grnry.identity.model import GLOBAL
 
@@ -51,7 +51,7 @@ def in_thread(endpoint: Callable[..., Any]) -> Callable[..., Any]:
         raise_problems()
         if is_async:
             return await endpoint(**values)
-        return await run_in_threadpool(endpoint, **values)
+        return await run_in_thread(endpoint, **values)
 
     return run
 
@@ -73,10 +73,17 @@ class JsonRoute(APIRoute):
         self.description = said_with(self.description, permission)
         self.openapi_extra = {**(self.openapi_extra or {}), PERMISSION: permission.name}
 
+        self._slashes = path.count("/")
         self._plan = plan_of(self.dependant)
         self._by_framework = self.app
         if self._plan is not None:
             self.app = self._answer
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        # A placeholder takes no slash. Routes are tried one after the other, so this comes first.
+        if scope["path"].count("/") != self._slashes:
+            return Match.NONE, {}
+        return super().matches(scope)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """What the framework does, for an operation that has a plan."""
