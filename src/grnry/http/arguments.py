@@ -9,7 +9,8 @@ so that errors are found and told in one place.
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from inspect import iscoroutinefunction
-from typing import Any, Protocol, get_args
+from types import UnionType
+from typing import Any, Protocol, Union, get_args, get_origin
 
 from fastapi.dependencies.models import Dependant
 from pydantic.fields import FieldInfo
@@ -127,7 +128,7 @@ def plan_of(dependant: Dependant) -> Plan | None:
 def _is_simple(field: Field) -> bool:
     """Whether it is one text, whose default is used as it is."""
     kind = field.field_info.annotation
-    kinds = get_args(kind) or (kind,)
+    kinds = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
     return _SIMPLE.issuperset(kinds) and not field.field_info.validate_default
 
 
