@@ -116,7 +116,7 @@ class ControlPlane:
                 reading_api.router(Events(self.database), links),
             ],
             raw_routes=[*self.collector.routes(), *self.trust.routes(links)],
-            checks={"database": self.check_database, "log": self.check_log},
+            checks={"database": self.database.check, "log": self.check_log},
             open_paths=identity_api.OPEN_PATHS,
             challenge=self.trust.challenge,
             lifespan=self._lifespan,
@@ -131,10 +131,6 @@ class ControlPlane:
             users_api.search_router(self.users, links),
             users_api.management_router(self.users, links),
         ]
-
-    def check_database(self) -> None:
-        with self.database.transaction():
-            pass
 
     def check_log(self) -> None:
         self.admin.brokers(CHECK_SECONDS)

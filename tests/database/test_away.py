@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import psycopg
@@ -18,7 +19,7 @@ from psycopg import sql
 
 from grnry.database.embedded import EmbeddedPostgres
 from grnry.database.pool import Database
-from grnry.database.transaction import Collision, DatabaseAway, Transaction
+from grnry.database.transaction import Collision, DatabaseAway, Reading, Transaction
 from grnry.errors import ServiceAway
 from tests.conftest import PASSWORD, free_port, wait_for
 
@@ -104,6 +105,15 @@ def ask(pool: Database) -> object:
         return transaction.value(ONE)
 
 
+def read(pool: Database) -> object:
+    with pool.reading() as reading:
+        return reading.value(ONE)
+
+
+Asking = Callable[[Database], object]
+either_way = pytest.mark.parametrize("asking", [ask, read])
+
+
 def fill(pool: Database) -> None:
     """So that all connections of the pool are open and rest."""
     with contextlib.ExitStack() as stack:
@@ -112,19 +122,20 @@ def fill(pool: Database) -> None:
     assert pool.statistics().resting == 4
 
 
-def seconds_to_refusal(pool: Database) -> float:
+def seconds_to_refusal(pool: Database, asking: Asking = ask) -> float:
     began = time.monotonic()
     with pytest.raises(ServiceAway):
-        ask(pool)
+        asking(pool)
     return time.monotonic() - began
 
 
-def test_killed_and_started_again(victim: Server, pool: Database) -> None:
+@either_way
+def test_killed_and_started_again(victim: Server, pool: Database, asking: Asking) -> None:
     fill(pool)
     victim.kill()
-    assert sum(seconds_to_refusal(pool) for _ in range(5)) < AT_ONCE
+    assert sum(seconds_to_refusal(pool, asking) for _ in range(5)) < AT_ONCE
     victim.start()
-    assert ask(pool) == 1
+    assert asking(pool) == 1
     assert pool.statistics().failures == 5
 
 
@@ -137,46 +148,71 @@ def test_stopped_in_the_middle_of_a_transaction(victim: Server, pool: Database) 
     assert ask(pool) == 1
 
 
-def test_all_sessions_ended_at_once(victim: Server, pool: Database) -> None:
+def test_stopped_between_two_questions(victim: Server, pool: Database) -> None:
     fill(pool)
+    with pytest.raises(DatabaseAway), pool.reading() as reading:
+        reading.value(ONE)
+        victim.stop()
+        reading.value(ONE)
+    victim.start()
+    assert read(pool) == 1
+
+
+def end_all_sessions(victim: Server) -> None:
     with victim.connect() as other:
         other.execute(
             "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
             " where usename = 'grnry' and pid <> pg_backend_pid()"
         )
+
+
+@either_way
+def test_all_sessions_ended_at_once(victim: Server, pool: Database, asking: Asking) -> None:
+    fill(pool)
+    end_all_sessions(victim)
     # None of them is noticed by a caller.
-    assert ask(pool) == 1
+    assert asking(pool) == 1
     assert pool.statistics().failures == 0
 
 
+@either_way
 def test_a_session_that_ends_between_the_look_and_the_question(
-    victim: Server, pool: Database, monkeypatch: pytest.MonkeyPatch
+    victim: Server, pool: Database, monkeypatch: pytest.MonkeyPatch, asking: Asking
 ) -> None:
     fill(pool)
-    with victim.connect() as other:
-        other.execute(
-            "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
-            " where usename = 'grnry' and pid <> pg_backend_pid()"
-        )
+    end_all_sessions(victim)
     monkeypatch.setattr("grnry.database.pool._is_usable", lambda _: True)
-    assert ask(pool) == 1
+    assert asking(pool) == 1
+    assert pool.statistics().failures == 0
 
 
-def test_frozen(victim: Server, pool: Database) -> None:
+def test_a_session_that_has_rested_is_replaced_once(victim: Server, pool: Database) -> None:
+    fill(pool)
+    with pool.reading() as reading:
+        end_all_sessions(victim)
+        assert reading.value(ONE) == 1
+        end_all_sessions(victim)
+        with pytest.raises(psycopg.OperationalError):
+            reading.value(ONE)
+    assert read(pool) == 1
+
+
+@either_way
+def test_frozen(victim: Server, pool: Database, asking: Asking) -> None:
     fill(pool)
     with victim.frozen():
         # The first ones are held for as long as an answer may take, and no longer.
         began = time.monotonic()
-        held = [threading.Thread(target=seconds_to_refusal, args=(pool,)) for _ in range(4)]
+        held = [threading.Thread(target=seconds_to_refusal, args=(pool, asking)) for _ in range(4)]
         for thread in held:
             thread.start()
         for thread in held:
             thread.join(30)
         assert ANSWER_SECONDS <= time.monotonic() - began < ANSWER_SECONDS + 5
         # From then on a sign of life is asked for first.
-        assert max(seconds_to_refusal(pool) for _ in range(3)) < AT_ONCE
+        assert max(seconds_to_refusal(pool, asking) for _ in range(3)) < AT_ONCE
     wait_for(lambda: _answers(pool), what="it has recovered by itself")
-    assert ask(pool) == 1
+    assert asking(pool) == 1
 
 
 def _answers(pool: Database) -> bool:
@@ -186,10 +222,13 @@ def _answers(pool: Database) -> bool:
         return False
 
 
-def test_a_statement_that_takes_too_long(victim: Server, pool: Database) -> None:
+@pytest.mark.parametrize("block", [Database.transaction, Database.reading])
+def test_a_statement_that_takes_too_long(
+    victim: Server, pool: Database, block: Callable[[Database], AbstractContextManager[Reading]]
+) -> None:
     began = time.monotonic()
-    with pytest.raises(DatabaseAway), pool.transaction() as transaction:
-        transaction.value(SLEEP)
+    with pytest.raises(DatabaseAway), block(pool) as reading:
+        reading.value(SLEEP)
     assert time.monotonic() - began < ANSWER_SECONDS + 5
     # The server has ended it too; the connection is good still.
     with victim.connect() as other:
@@ -400,8 +439,9 @@ def test_figures(pool: Database) -> None:
 def test_the_numbers_add_up_whatever_happens(pool: Database) -> None:
     def use() -> None:
         for _ in range(20):
-            with contextlib.suppress(psycopg.Error, ServiceAway), pool.transaction() as transaction:
-                transaction.value(sql.SQL(random.choice(["select 1", "select 1 / 0"])))
+            block = random.choice([pool.transaction, pool.reading])
+            with contextlib.suppress(psycopg.Error, ServiceAway), block() as reading:
+                reading.value(sql.SQL(random.choice(["select 1", "select 1 / 0"])))
 
     assert in_threads(6, use) == []
     after = pool.statistics()

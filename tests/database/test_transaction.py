@@ -1,5 +1,6 @@
 import pytest
 from psycopg import sql
+from psycopg.pq import TransactionStatus
 
 from grnry.database.pool import Database
 from grnry.database.transaction import DatabaseAway, UniqueViolation
@@ -22,6 +23,22 @@ def test_an_exception_rolls_it_back(database: Database) -> None:
         raise RuntimeError("no")
     with database.transaction() as transaction:
         assert transaction.value(COUNT, name="a") == 0
+
+
+def test_reading_sees_what_was_committed_meanwhile(database: Database) -> None:
+    with database.reading() as reading:
+        assert reading.value(COUNT, name="a") == 0
+        with database.transaction() as transaction:
+            transaction.run(ADD, name="a")
+            assert reading.value(COUNT, name="a") == 0
+        assert reading.value(COUNT, name="a") == 1
+
+
+def test_reading_keeps_no_transaction_open(database: Database) -> None:
+    """So that it holds up no change of a table, and no removal of dead rows."""
+    with database.reading() as reading:
+        reading.value(COUNT, name="a")
+        assert reading.connection.info.transaction_status == TransactionStatus.IDLE
 
 
 def test_a_taken_key_names_its_constraint(database: Database) -> None:

@@ -18,9 +18,18 @@ from typing import TypeVar
 import psycopg
 from psycopg import sql
 from psycopg.pq import TransactionStatus
+from psycopg.rows import DictRow
 
 from grnry.database.connection import ANSWER_SECONDS, Address, Connection, Silent, connect
-from grnry.database.transaction import Collision, DatabaseAway, Transaction, foreign_errors
+from grnry.database.transaction import (
+    Collision,
+    DatabaseAway,
+    Reading,
+    Row,
+    Statement,
+    Transaction,
+    foreign_errors,
+)
 
 # How long a request waits for a place while all connections are at work.
 BUSY_SECONDS = 3
@@ -99,8 +108,8 @@ class Database:
 
     def check(self) -> None:
         """Raise `DatabaseAway` unless the database answers."""
-        with self.transaction() as transaction:
-            transaction.value(sql.SQL("select 1"))
+        with self.reading() as reading:
+            reading.value(sql.SQL("select 1"))
 
     def run(self, work: Callable[[Transaction], Result]) -> Result:
         """Do the work in a transaction, and anew where it collided with another's.
@@ -121,16 +130,33 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """Commits at the end, rolls back on any exception."""
+        with self._watched(), self._place(), ExitStack() as stack:
+            connection = self._begin(stack)
+            try:
+                yield Transaction(connection)
+            except psycopg.errors.ReadOnlySqlTransaction:
+                # The server has become a standby: another is the one to ask.
+                connection.is_stale = True
+                self._forget()
+                raise
+
+    @contextmanager
+    def reading(self) -> Iterator[Reading]:
+        """For what only reads: it is not asked to begin and to commit, which costs two journeys."""
+        with self._watched(), self._place():
+            self._look_for_life()
+            rested = self._take()
+            session = _Session(rested or self._connect(), self._connect if rested else None)
+            try:
+                yield session
+            finally:
+                self._give_back(session.connection)
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
         try:
-            with foreign_errors(), self._place(), ExitStack() as stack:
-                connection = self._begin(stack)
-                try:
-                    yield Transaction(connection)
-                except psycopg.errors.ReadOnlySqlTransaction:
-                    # The server has become a standby: another is the one to ask.
-                    connection.is_stale = True
-                    self._forget()
-                    raise
+            with foreign_errors():
+                yield
         except DatabaseAway as away:
             self._may_be_frozen |= isinstance(away.__cause__, Silent)
             self._count(failures=1)
@@ -240,6 +266,28 @@ class Database:
             self._wait_seconds += seconds
             for name, change in changes.items():
                 self._counted[name] += change
+
+
+class _Session(Reading):
+    """Reads by a connection that has rested, or by a new one where that turns out to have ended."""
+
+    connection: Connection
+
+    def __init__(self, connection: Connection, renew: Callable[[], Connection] | None) -> None:
+        super().__init__(connection)
+        self._renew = renew
+
+    def _execute(
+        self, statement: Statement, values: Row, *, prepare: bool | None = None
+    ) -> psycopg.Cursor[DictRow]:
+        renew, self._renew = self._renew, None
+        try:
+            return super()._execute(statement, values, prepare=prepare)
+        except psycopg.OperationalError as error:
+            if renew is None or not self.connection.closed or isinstance(error, Silent):
+                raise
+        self.connection = renew()
+        return super()._execute(statement, values, prepare=prepare)
 
 
 _COUNTED = ("in_use", "waiting", "waits", "transactions", "connects", "failures", "retries")

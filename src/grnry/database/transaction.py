@@ -78,29 +78,41 @@ def foreign_errors() -> Iterator[None]:
         raise
 
 
-class Transaction:
-    """What a store may do within a transaction."""
+class Reading:
+    """What a store may do where it only reads.
+
+    Each statement sees what was committed before it began, as within a transaction of ours.
+    """
 
     def __init__(self, connection: psycopg.Connection[DictRow]) -> None:
         self.connection = connection
 
     def rows(self, statement: Statement, **values: Any) -> list[Row]:
-        return self.connection.execute(statement, values or None).fetchall()
+        return self._execute(statement, values).fetchall()
 
     def planned_anew(self, statement: Statement, **values: Any) -> list[Row]:
         """Rows of a statement whose best plan depends on the values, so that none is kept."""
-        return self.connection.execute(statement, values or None, prepare=False).fetchall()
+        return self._execute(statement, values, prepare=False).fetchall()
 
     def row(self, statement: Statement, **values: Any) -> Row | None:
-        return self.connection.execute(statement, values or None).fetchone()
+        return self._execute(statement, values).fetchone()
 
     def value(self, statement: Statement, **values: Any) -> Any:
         row = self.row(statement, **values)
         return None if row is None else next(iter(row.values()))
 
+    def _execute(
+        self, statement: Statement, values: Row, *, prepare: bool | None = None
+    ) -> psycopg.Cursor[DictRow]:
+        return self.connection.execute(statement, values or None, prepare=prepare)
+
+
+class Transaction(Reading):
+    """What a store may do within a transaction."""
+
     def run(self, statement: Statement, **values: Any) -> int:
         """Run a statement; the answer is how many rows it touched."""
-        return self.connection.execute(statement, values or None).rowcount
+        return self._execute(statement, values).rowcount
 
     def many(self, statement: Statement, rows: Sequence[Row]) -> None:
         with self.connection.cursor() as cursor:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from grnry.database.pool import Database
-from grnry.database.transaction import Transaction
+from grnry.database.transaction import Reading
 from grnry.dead_letters import store
 from grnry.dead_letters.model import (
     OPEN,
@@ -46,22 +46,22 @@ class DeadLetters:
         self._database = database
 
     def sources(self, project: str) -> list[Source]:
-        with self._database.transaction() as transaction:
-            return store.sources(transaction, project)
+        with self._database.reading() as reading:
+            return store.sources(reading, project)
 
     def page(
         self, project: str, deployment: str, selection: Selection, limit: int, skipped: int
     ) -> Page:
-        with self._database.transaction() as transaction:
-            event_type = _expect(transaction, project, deployment)
-            source, reasons = store.tally(transaction, deployment, event_type, selection.states)
+        with self._database.reading() as reading:
+            event_type = _expect(reading, project, deployment)
+            source, reasons = store.tally(reading, deployment, event_type, selection.states)
             is_all = selection == Selection(selection.states)
             return Page(
                 source,
-                _status(transaction, deployment),
+                _status(reading, deployment),
                 reasons,
                 store.letters(
-                    transaction,
+                    reading,
                     deployment,
                     selection,
                     limit=limit,
@@ -70,15 +70,15 @@ class DeadLetters:
                 ),
                 sum(source.counts[state] for state in selection.states)
                 if is_all
-                else store.count(transaction, deployment, selection),
+                else store.count(reading, deployment, selection),
             )
 
     def letter(self, project: str, deployment: str, partition: int, offset: int) -> Letter:
         """One of them, with its whole payload."""
         selection = Selection(partition=partition, offset=offset)
-        with self._database.transaction() as transaction:
-            _expect(transaction, project, deployment)
-            found = store.letters(transaction, deployment, selection, limit=1)
+        with self._database.reading() as reading:
+            _expect(reading, project, deployment)
+            found = store.letters(reading, deployment, selection, limit=1)
         if not found:
             raise _nothing_there(deployment, selection)
         return found[0]
@@ -126,16 +126,16 @@ def replayable(*, forced: bool) -> tuple[LetterState, ...]:
     return (*OPEN, LetterState.SUPERSEDED) if forced else OPEN
 
 
-def _expect(transaction: Transaction, project: str, deployment: str) -> str:
+def _expect(reading: Reading, project: str, deployment: str) -> str:
     """Answers what it stores."""
-    found = store.event_type_of(transaction, project, deployment)
+    found = store.event_type_of(reading, project, deployment)
     if found is None:
         raise NotFound(f"Deployment '{deployment}' not found.")
     return found
 
 
-def _status(transaction: Transaction, deployment: str) -> State:
-    found = deployments.condition(transaction, deployment)
+def _status(reading: Reading, deployment: str) -> State:
+    found = deployments.condition(reading, deployment)
     return State.STOPPED if found is None else found.state
 
 

@@ -6,31 +6,31 @@ from itertools import groupby
 
 from grnry.database.queries import Queries, load
 from grnry.database.sql import Composed
-from grnry.database.transaction import Row, Transaction
+from grnry.database.transaction import Reading, Row, Transaction
 from grnry.dead_letters.model import OPEN, Letter, LetterState, Reason, Selection, Source
 
 MOST_REASONS = 50
 
 
-def sources(transaction: Transaction, project: str) -> list[Source]:
+def sources(reading: Reading, project: str) -> list[Source]:
     """The deployments of a project that have any."""
-    rows = transaction.rows(_queries().sources, project=project)
+    rows = reading.rows(_queries().sources, project=project)
     groups = groupby(rows, lambda row: (row["deployment"], row["event_type"]))
     return [_source(*names, list(of_it)) for names, of_it in groups]
 
 
-def event_type_of(transaction: Transaction, project: str, deployment: str) -> str | None:
+def event_type_of(reading: Reading, project: str, deployment: str) -> str | None:
     """What a deployment stores; none where the project has no such deployment."""
-    row = transaction.row(_queries().find, project=project, deployment=deployment)
+    row = reading.row(_queries().find, project=project, deployment=deployment)
     return None if row is None else str(row["event_type"])
 
 
 def tally(
-    transaction: Transaction, deployment: str, event_type: str, states: Sequence[LetterState]
+    reading: Reading, deployment: str, event_type: str, states: Sequence[LetterState]
 ) -> tuple[Source, list[Reason]]:
     """How many there are, and the most frequent reasons of those in some states."""
     values = {"deployment": deployment, "states": [state.value for state in states]}
-    rows = transaction.rows(_queries().tally, **values, limit=MOST_REASONS)
+    rows = reading.rows(_queries().tally, **values, limit=MOST_REASONS)
     reasons = [
         Reason(row["reason"], row["sqlstate"], row["count"]) for row in rows if not row["state"]
     ]
@@ -49,13 +49,13 @@ def _source(deployment: str, event_type: str, rows: Sequence[Row]) -> Source:
     )
 
 
-def count(transaction: Transaction, deployment: str, selection: Selection) -> int:
+def count(reading: Reading, deployment: str, selection: Selection) -> int:
     values = {"deployment": deployment, **selection.values()}
-    return int(transaction.planned_anew(_some("count"), **values)[0]["count"])
+    return int(reading.planned_anew(_some("count"), **values)[0]["count"])
 
 
 def letters(
-    transaction: Transaction,
+    reading: Reading,
     deployment: str,
     selection: Selection,
     *,
@@ -64,7 +64,7 @@ def letters(
     shown_bytes: int = 2**30,
 ) -> list[Letter]:
     """In the order in which they failed."""
-    rows = transaction.planned_anew(
+    rows = reading.planned_anew(
         _some("letters"),
         deployment=deployment,
         **selection.values(),

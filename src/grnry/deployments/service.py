@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from grnry.database.queries import Queries, load
-from grnry.database.transaction import Json, Row, Statement, Transaction
+from grnry.database.transaction import Json, Reading, Row, Statement, Transaction
 from grnry.deployments.model import Resources, State
 
 
@@ -74,13 +74,13 @@ def _wish(transaction: Transaction, name: str, statement: Statement) -> None:
     transaction.rows(_queries().notify)
 
 
-def condition(transaction: Transaction, name: str) -> Condition | None:
-    return conditions(transaction, [name]).get(name)
+def condition(reading: Reading, name: str) -> Condition | None:
+    return conditions(reading, [name]).get(name)
 
 
-def conditions(transaction: Transaction, names: Collection[str]) -> dict[str, Condition]:
+def conditions(reading: Reading, names: Collection[str]) -> dict[str, Condition]:
     """Of each that there is."""
-    rows = transaction.rows(_queries().states, names=list(names))
+    rows = reading.rows(_queries().states, names=list(names))
     return {row["name"]: _condition(row) for row in rows}
 
 

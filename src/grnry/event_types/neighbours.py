@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from grnry.database.transaction import Transaction
+from grnry.database.transaction import Reading
 from grnry.errors import InUse
 from grnry.event_types.model import EventType
 
@@ -36,7 +36,7 @@ class Reference:
 class Neighbour(Protocol):
     """A room whose things refer to event types."""
 
-    def references(self, transaction: Transaction, names: Sequence[str]) -> Iterable[Reference]:
+    def references(self, reading: Reading, names: Sequence[str]) -> Iterable[Reference]:
         """All of them to event types of these names, in the order in which they are told."""
 
 

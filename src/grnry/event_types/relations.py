@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from grnry.database import sql
 from grnry.database.queries import Queries, load
-from grnry.database.transaction import Transaction
+from grnry.database.transaction import Reading, Transaction
 from grnry.event_types.kinds import DATA_IN, KINDS, LIVE_SEGMENT, PROFILE
 from grnry.event_types.schema_documents import SchemaDocument
 from grnry.persisters.live_segment import evolution
@@ -56,12 +56,12 @@ def change(
     )
 
 
-def is_taken(transaction: Transaction, kind: str, name: str, project: str) -> bool:
+def is_taken(reading: Reading, kind: str, name: str, project: str) -> bool:
     """Whether the project has a table or view of its own by the name of this one."""
     relation = KINDS[kind].relation_of(name)
     if relation is None:
         return False
-    return bool(transaction.value(_queries().relation_exists, project=project, relation=relation))
+    return bool(reading.value(_queries().relation_exists, project=project, relation=relation))
 
 
 def built_on(transaction: Transaction, kind: str, name: str, project: str) -> list[str]:

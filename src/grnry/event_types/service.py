@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from grnry.database.pool import Database
-from grnry.database.transaction import NameTaken, StillNeeded, Transaction, UniqueViolation
+from grnry.database.transaction import NameTaken, Reading, StillNeeded, Transaction, UniqueViolation
 from grnry.deployments.service import Condition
 from grnry.errors import NotFound
 from grnry.event_types import names, relations, store
@@ -75,23 +75,23 @@ class EventTypes:
         with_total: bool,
     ) -> Page:
         """The latest versions, of one project or of all."""
-        with self._database.transaction() as transaction:
-            found = store.page(transaction, project, search, limit + 1, offset)
-            total = store.count(transaction, project, search) if with_total else None
+        with self._database.reading() as reading:
+            found = store.page(reading, project, search, limit + 1, offset)
+            total = store.count(reading, project, search) if with_total else None
         return Page(found[:limit], len(found) > limit, total)
 
     def versions(self, project: str | None, name: str) -> list[EventType]:
         """All versions, oldest first."""
-        with self._database.transaction() as transaction:
-            return _versions(transaction, name, project)
+        with self._database.reading() as reading:
+            return _versions(reading, name, project)
 
     def version(self, project: str | None, name: str, version: int | None) -> EventType:
         """One version; the latest where none is named."""
-        with self._database.transaction() as transaction:
-            found = store.version(transaction, name, project, version)
+        with self._database.reading() as reading:
+            found = store.version(reading, name, project, version)
             if found is not None:
                 return found
-            if version is None or not store.versions(transaction, name, project):
+            if version is None or not store.versions(reading, name, project):
                 raise NotFound(f"Event Type '{name}' not found.")
         raise NotFound(f"Event Type '{name}' with version '{version}' not found.")
 
@@ -107,24 +107,24 @@ class EventTypes:
         """Who writes and reads them; in detail, with the states of their persisters."""
         if not (in_detail or self._neighbours):
             return _persisters(event_types, {})
-        with self._database.transaction() as transaction:
+        with self._database.reading() as reading:
             kinds = {each.name: each.kind.persister for each in event_types if each.kind.persister}
-            states = persisters.conditions(transaction, kinds) if in_detail else {}
+            states = persisters.conditions(reading, kinds) if in_detail else {}
             return _persisters(event_types, states) + self._of_neighbours(
-                transaction, [each.name for each in event_types]
+                reading, [each.name for each in event_types]
             )
 
-    def _of_neighbours(self, transaction: Transaction, names: Sequence[str]) -> list[Reference]:
+    def _of_neighbours(self, reading: Reading, names: Sequence[str]) -> list[Reference]:
         return [
             found
             for neighbour in self._neighbours
-            for found in neighbour.references(transaction, names)
+            for found in neighbour.references(reading, names)
         ]
 
     def consumer_roles(self, project: str) -> list[str]:
         """The roles that a project's event types name for those who may read them."""
-        with self._database.transaction() as transaction:
-            return store.consumer_roles(transaction, project)
+        with self._database.reading() as reading:
+            return store.consumer_roles(reading, project)
 
     # Making and changing ----------------------------------------------------------------------
 
@@ -173,14 +173,14 @@ class EventTypes:
         raise EventTypeNameTaken(wanted)
 
     def _expect_free(self, name: str, project: str, draft: Draft) -> None:
-        with self._database.transaction() as transaction:
-            if store.belongs_elsewhere(transaction, name, project):
+        with self._database.reading() as reading:
+            if store.belongs_elsewhere(reading, name, project):
                 raise EventTypeNameTaken(name)
-            former = store.former_schemas(transaction, name, draft.type)
+            former = store.former_schemas(reading, name, draft.type)
             if former and draft.schema:
                 sound(draft, list(incompatibilities(draft.schema, former)))
-            elif not store.is_taken(transaction, name) and relations.is_taken(
-                transaction, draft.type, name, project
+            elif not store.is_taken(reading, name) and relations.is_taken(
+                reading, draft.type, name, project
             ):
                 raise relation_taken(draft.type, name, project)
 
@@ -330,8 +330,8 @@ def _persisters(
     ]
 
 
-def _versions(transaction: Transaction, name: str, project: str | None) -> list[EventType]:
-    found = store.versions(transaction, name, project)
+def _versions(reading: Reading, name: str, project: str | None) -> list[EventType]:
+    found = store.versions(reading, name, project)
     if not found:
         raise NotFound(f"Event Type '{name}' not found.")
     return found

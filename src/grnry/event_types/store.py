@@ -5,7 +5,7 @@ from typing import Any
 
 from grnry.database import sql
 from grnry.database.queries import Queries, load
-from grnry.database.transaction import Json, Transaction
+from grnry.database.transaction import Json, Reading, Transaction
 from grnry.event_types.model import Draft, EventType
 from grnry.event_types.schema_documents import SchemaDocument
 
@@ -74,8 +74,8 @@ def change(
     )
 
 
-def is_taken(transaction: Transaction, name: str) -> bool:
-    return bool(transaction.value(_queries().is_taken, name=name))
+def is_taken(reading: Reading, name: str) -> bool:
+    return bool(reading.value(_queries().is_taken, name=name))
 
 
 def owns_topic(transaction: Transaction, name: str, *, yes: bool) -> None:
@@ -109,9 +109,9 @@ def unfinished(transaction: Transaction) -> list[str]:
     return [row["name"] for row in transaction.rows(_queries().unfinished)]
 
 
-def belongs_elsewhere(transaction: Transaction, name: str, project: str) -> bool:
+def belongs_elsewhere(reading: Reading, name: str, project: str) -> bool:
     """Whether another project has left data under the name."""
-    return bool(transaction.value(_queries().belongs_elsewhere, name=name, project=project))
+    return bool(reading.value(_queries().belongs_elsewhere, name=name, project=project))
 
 
 def keep_former(transaction: Transaction, name: str) -> None:
@@ -129,29 +129,29 @@ def former_types(transaction: Transaction, name: str, project: str) -> list[str]
     return [row["type"] for row in rows]
 
 
-def former_schemas(transaction: Transaction, name: str, kind: str) -> list[SchemaDocument]:
+def former_schemas(reading: Reading, name: str, kind: str) -> list[SchemaDocument]:
     """The versions of the schema that a deleted one had whose table is left, in their order."""
-    found = transaction.value(_queries().former_schemas, name=name, type=kind)
+    found = reading.value(_queries().former_schemas, name=name, type=kind)
     return [SchemaDocument.parse(text) for text in found or ()]
 
 
-def versions(transaction: Transaction, name: str, project: str | None) -> list[EventType]:
-    rows = transaction.rows(_queries().versions, name=name, project=project)
+def versions(reading: Reading, name: str, project: str | None) -> list[EventType]:
+    rows = reading.rows(_queries().versions, name=name, project=project)
     return [EventType.from_row(row) for row in rows]
 
 
 def version(
-    transaction: Transaction, name: str, project: str | None, version: int | None
+    reading: Reading, name: str, project: str | None, version: int | None
 ) -> EventType | None:
     """One version; the latest where none is named."""
-    row = transaction.row(_queries().version, name=name, project=project, version=version)
+    row = reading.row(_queries().version, name=name, project=project, version=version)
     return None if row is None else EventType.from_row(row)
 
 
 def page(
-    transaction: Transaction, project: str | None, search: str, limit: int, offset: int
+    reading: Reading, project: str | None, search: str, limit: int, offset: int
 ) -> list[EventType]:
-    rows = transaction.planned_anew(
+    rows = reading.planned_anew(
         _queries().composed("page", conditions=_conditions(project, search)),
         project=project,
         pattern=sql.containing(search),
@@ -161,8 +161,8 @@ def page(
     return [EventType.from_row(row) for row in rows]
 
 
-def count(transaction: Transaction, project: str | None, search: str) -> int:
-    (row,) = transaction.planned_anew(
+def count(reading: Reading, project: str | None, search: str) -> int:
+    (row,) = reading.planned_anew(
         _queries().composed("count", conditions=_conditions(project, search)),
         project=project,
         pattern=sql.containing(search),
@@ -177,8 +177,8 @@ def _conditions(project: str | None, search: str) -> sql.Composable:
     return sql.SQL(" ").join(condition for condition, is_asked in asked if is_asked)
 
 
-def consumer_roles(transaction: Transaction, project: str) -> list[str]:
-    rows = transaction.rows(_queries().consumer_roles, project=project)
+def consumer_roles(reading: Reading, project: str) -> list[str]:
+    rows = reading.rows(_queries().consumer_roles, project=project)
     return [row["consumer"] for row in rows]
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -28,6 +27,7 @@ from grnry.events.taking import Taking
 from grnry.events.together import Together
 from grnry.http.error_model import PayloadTooLarge
 from grnry.http.routing import PROJECT_PREFIX, RawRoute, raw_route
+from grnry.http.threads import run_in_thread
 from grnry.identity.access import SEND
 from grnry.identity.model import GLOBAL
 from grnry.log.producer import Producer
@@ -186,7 +186,7 @@ class Collector:
         """Looked up again after a moment, so that a new version takes effect."""
         known = self._known.get((project, name))
         if known is None or known.until < time.monotonic():
-            found = await run_in_threadpool(self._event_types.version, project, name, None)
+            found = await run_in_thread(self._event_types.version, project, name, None)
             if found.draft.type != DATA_IN or found.topic is None:
                 raise BadInput.of(
                     "event_type_name",

@@ -78,8 +78,8 @@ def ask_as_worker(url: str) -> None:
 def is_admin_claimed(url: str) -> bool:
     database = Database(url, application="grnry-up").open()
     try:
-        with database.transaction() as transaction:
-            admin = store.find_user(transaction, ADMIN)
+        with database.reading() as reading:
+            admin = store.find_user(reading, ADMIN)
             return admin is not None and admin.claimed
     finally:
         database.close()

@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from grnry.errors import AuthenticationFailed, GranaryError
 from grnry.http.context import KEY, RequestContext, header
 from grnry.http.error_model import render_error
+from grnry.http.threads import run_in_thread
 from grnry.identity.model import Identity
 
 _BEARER = re.compile(r"bearer[ \t]+(\S+)", re.IGNORECASE)
@@ -102,7 +102,7 @@ class Authentication:
         known = self._authenticator.recall(token)
         if known is not None:
             return known
-        return await run_in_threadpool(self._authenticator.authenticate, token)
+        return await run_in_thread(self._authenticator.authenticate, token)
 
 
 def _refusal(path: str, context: RequestContext, token: str, error: GranaryError) -> Response:

@@ -2,11 +2,11 @@
 
 from typing import Protocol
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from grnry.errors import NotAccessible
 from grnry.http.context import current_identity
+from grnry.http.threads import run_in_thread
 from grnry.identity.access import Permission
 from grnry.identity.model import GLOBAL
 
@@ -43,5 +43,5 @@ async def authorise(request: Request, permission: Permission) -> None:
     permission.check(caller, project)
     if permission.is_of_project:
         projects: KnownProjects = request.app.state.projects
-        if not projects.recall(project) and not await run_in_threadpool(projects.exists, project):
+        if not projects.recall(project) and not await run_in_thread(projects.exists, project):
             raise NotAccessible

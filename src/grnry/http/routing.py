@@ -14,15 +14,17 @@ from urllib.parse import unquote
 
 from fastapi import Path, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
-from starlette.concurrency import run_in_threadpool
+from fastapi.routing import APIRoute, serialize_response
 from starlette.routing import Match, Route
-from starlette.types import Scope
+from starlette.types import Receive, Scope, Send
 
+from grnry.http.answers import json_answer
+from grnry.http.arguments import Unclear, plan_of
 from grnry.http.authorisation import authorise
 from grnry.http.context import path_as_requested, raise_problems
 from grnry.http.error_model import UnsupportedEncoding, UnsupportedMediaType
 from grnry.http.json_requests import JsonRequest, is_json, problems_beside
+from grnry.http.threads import run_in_thread
 from grnry.identity.access import Permission
 from grnry.identity.model import GLOBAL
 
@@ -32,6 +34,7 @@ Register = Callable[[Endpoint], Endpoint]
 
 PROJECT_PREFIX = "/projects/{project_name}"
 PERMISSION = "x-permission"
+NO_CONTENT = 204
 
 DONE = "It is done."
 ANSWERED = {"GET": "What was asked for.", "POST": "What there is now.", "PUT": "What there is now."}
@@ -48,7 +51,7 @@ def in_thread(endpoint: Callable[..., Any]) -> Callable[..., Any]:
         raise_problems()
         if is_async:
             return await endpoint(**values)
-        return await run_in_threadpool(endpoint, **values)
+        return await run_in_thread(endpoint, **values)
 
     return run
 
@@ -69,6 +72,46 @@ class JsonRoute(APIRoute):
         super().__init__(path, in_thread(endpoint), strict_content_type=False, **others)
         self.description = said_with(self.description, permission)
         self.openapi_extra = {**(self.openapi_extra or {}), PERMISSION: permission.name}
+
+        self._slashes = path.count("/")
+        self._plan = plan_of(self.dependant)
+        self._by_framework = self.app
+        if self._plan is not None:
+            self.app = self._answer
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        # A placeholder takes no slash. Routes are tried one after the other, so this comes first.
+        if scope["path"].count("/") != self._slashes:
+            return Match.NONE, {}
+        return super().matches(scope)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """What the framework does, for an operation that has a plan."""
+        request = Request(scope, receive, send)
+        await authorise(request, self.permission)
+        assert self._plan is not None
+        try:
+            values = await self._plan.arguments(request)
+        except Unclear:
+            await self._by_framework(scope, receive, send)
+            return
+        found = await self.endpoint(**values)
+        answer = found if isinstance(found, Response) else await self._rendered(found)
+        await answer(scope, receive, send)
+
+    async def _rendered(self, found: Any) -> Response:
+        status = self.status_code or 200
+        if status == NO_CONTENT:
+            return Response(status_code=status)
+        if self.response_field is None:
+            return json_answer(found, status)
+        content = await serialize_response(
+            field=self.response_field,
+            response_content=found,
+            exclude_unset=self.response_model_exclude_unset,
+            dump_json=True,
+        )
+        return Response(content, status, media_type="application/json")
 
     def get_route_handler(self) -> Handler:
         handler = super().get_route_handler()

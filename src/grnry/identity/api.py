@@ -7,13 +7,13 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from grnry.errors import TooManyRequests
 from grnry.http.links import Links
 from grnry.http.routing import RawRoute, raw_route
+from grnry.http.threads import run_in_thread
 from grnry.identity.access import OPEN
 from grnry.identity.contract import CERTIFICATES, DISCOVERY, LOGOUT, REVOCATION, TOKEN
 from grnry.identity.issuer import GRANTS, REALM, Issuer, Refused, TokenRequest
@@ -78,7 +78,7 @@ async def read_request(request: Request, refresh_field: str = REFRESH) -> TokenR
 
 async def granted(issuer: Issuer, asked: TokenRequest) -> Response:
     try:
-        answer = await run_in_threadpool(issuer.grant, asked)
+        answer = await run_in_thread(issuer.grant, asked)
     except Refused as error:
         return oauth_error(error.status, error.code, error.message)
     except TooManyRequests as error:
@@ -184,7 +184,7 @@ class _Calls:
         if asked is None or not asked.refresh_token:
             return oauth_error(400, "invalid_request", f"Missing form parameter: {field}")
         try:
-            await run_in_threadpool(self._issuer.revoke, asked)
+            await run_in_thread(self._issuer.revoke, asked)
         except Refused as error:
             return oauth_error(error.status, error.code, error.message)
         return Response(status_code=status, headers=_NO_STORE)
@@ -192,7 +192,7 @@ class _Calls:
     async def certificates(self, request: Request) -> Response:
         if unknown := _unknown_realm(request):
             return unknown
-        keys = await run_in_threadpool(self._issuer.keys.published)
+        keys = await run_in_thread(self._issuer.keys.published)
         return JSONResponse(keys)
 
     async def discovery(self, request: Request) -> Response:

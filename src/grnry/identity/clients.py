@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from grnry.database.pool import Database
-from grnry.database.transaction import Transaction, UniqueViolation
+from grnry.database.transaction import Reading, UniqueViolation
 from grnry.errors import AlreadyExists, BadInput, NotFound, Problem
 from grnry.identity import store
 from grnry.identity.model import (
@@ -85,8 +85,8 @@ class Clients:
         return secret
 
     def list(self) -> "list[Listed]":
-        with self._database.transaction() as transaction:
-            return [_listed(transaction, each) for each in store.list_clients(transaction)]
+        with self._database.reading() as reading:
+            return [_listed(reading, each) for each in store.list_clients(reading)]
 
     def delete(self, client_id: str) -> None:
         with self._database.transaction() as transaction:
@@ -102,12 +102,12 @@ class Clients:
         return secret
 
 
-def _listed(transaction: Transaction, client: store.Client) -> Listed:
+def _listed(reading: Reading, client: store.Client) -> Listed:
     if not client.service_account:
         kind = "password logins" if client.password_logins else "command line"
         return Listed(client.client_id, kind, group_roles([]))
     assert client.acts_as
-    roles = store.roles_of(transaction, client.acts_as)
+    roles = store.roles_of(reading, client.acts_as)
     return Listed(client.client_id, "service account", roles)
 
 

@@ -146,8 +146,8 @@ class Issuer:
             sessions.end(transaction, claims.sid)
 
     def _client(self, request: TokenRequest) -> store.Client:
-        with self._database.transaction() as transaction:
-            client = store.find_client(transaction, request.client_id)
+        with self._database.reading() as reading:
+            client = store.find_client(reading, request.client_id)
         if client is None:
             raise _invalid_client("invalid_client")
         if client.secret_sha256 is not None and not secret_matches(
@@ -171,8 +171,8 @@ class Issuer:
             return Subject(user, store.roles_of(transaction, user.id), session)
 
     def _check_password(self, request: TokenRequest) -> store.User:
-        with self._database.transaction() as transaction:
-            user = store.find_user(transaction, request.username)
+        with self._database.reading() as reading:
+            user = store.find_user(reading, request.username)
         with self._passwords.turn():
             self._slowdown.check(request.username, request.address)
             if not self._passwords.matches(request.password, user.password_hash if user else None):
@@ -231,11 +231,11 @@ class Issuer:
             raise Refused(
                 401, "unauthorized_client", "Client not enabled to retrieve service account"
             )
-        with self._database.transaction() as transaction:
-            user = store.get_user(transaction, client.acts_as)
+        with self._database.reading() as reading:
+            user = store.get_user(reading, client.acts_as)
             if user is None or not user.enabled:
                 raise Refused(401, "invalid_grant", "Account disabled")
-            return Subject(user, store.roles_of(transaction, user.id))
+            return Subject(user, store.roles_of(reading, user.id))
 
     def _answer(self, subject: Subject, client: store.Client) -> dict[str, Any]:
         session = subject.session

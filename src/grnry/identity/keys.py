@@ -73,9 +73,9 @@ class SigningKeys:
 
     def list(self) -> "list[ListedKey]":
         """All keys with what they are for, the youngest first."""
-        with self._database.transaction() as transaction:
-            stored = store.list_keys(transaction)
-            now = float(transaction.value(store.queries.database_time))
+        with self._database.reading() as reading:
+            stored = store.list_keys(reading)
+            now = float(reading.value(store.queries.database_time))
         signs = choose_signing(stored, now) if stored else ""
         return [
             ListedKey(

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from grnry.database.queries import load
-from grnry.database.transaction import Row, Transaction
+from grnry.database.transaction import Reading, Row, Transaction
 from grnry.identity.model import Roles, group_roles
 
 queries = load(__package__)
@@ -52,9 +52,9 @@ class StoredKey:
     created: float
 
 
-def list_keys(transaction: Transaction) -> list[StoredKey]:
+def list_keys(reading: Reading) -> list[StoredKey]:
     """All keys, the youngest first."""
-    return [StoredKey(**row) for row in transaction.rows(queries.list_keys)]
+    return [StoredKey(**row) for row in reading.rows(queries.list_keys)]
 
 
 def lock_keys(transaction: Transaction) -> None:
@@ -69,13 +69,13 @@ def drop_superseded_keys(transaction: Transaction, grace_seconds: float) -> int:
     return transaction.run(queries.drop_superseded_keys, grace=grace_seconds)
 
 
-def find_user(transaction: Transaction, username: str) -> User | None:
-    row = transaction.row(queries.find_user, username=username)
+def find_user(reading: Reading, username: str) -> User | None:
+    row = reading.row(queries.find_user, username=username)
     return User.from_row(row) if row else None
 
 
-def get_user(transaction: Transaction, user_id: str) -> User | None:
-    row = transaction.row(queries.get_user, id=user_id)
+def get_user(reading: Reading, user_id: str) -> User | None:
+    row = reading.row(queries.get_user, id=user_id)
     return User.from_row(row) if row else None
 
 
@@ -97,8 +97,8 @@ def claim_user(transaction: Transaction, user_id: str) -> None:
     transaction.run(queries.claim_user, id=user_id)
 
 
-def roles_of(transaction: Transaction, user_id: str) -> Roles:
-    rows = transaction.rows(queries.list_roles, id=user_id)
+def roles_of(reading: Reading, user_id: str) -> Roles:
+    rows = reading.rows(queries.list_roles, id=user_id)
     return group_roles((row["client"], row["role"]) for row in rows)
 
 
@@ -107,8 +107,8 @@ def grant_roles(transaction: Transaction, user_id: str, client: str, roles: Iter
         transaction.run(queries.grant_role, id=user_id, client=client, role=role)
 
 
-def find_client(transaction: Transaction, client_id: str) -> Client | None:
-    row = transaction.row(queries.find_client, client_id=client_id)
+def find_client(reading: Reading, client_id: str) -> Client | None:
+    row = reading.row(queries.find_client, client_id=client_id)
     return Client.from_row(row) if row else None
 
 
@@ -128,8 +128,8 @@ def set_confidential_client(
     )
 
 
-def list_clients(transaction: Transaction) -> list[Client]:
-    return [Client.from_row(row) for row in transaction.rows(queries.list_clients)]
+def list_clients(reading: Reading) -> list[Client]:
+    return [Client.from_row(row) for row in reading.rows(queries.list_clients)]
 
 
 def add_service_account(transaction: Transaction, client_id: str, secret_sha256: bytes) -> str:

@@ -10,7 +10,7 @@ from uuid import UUID
 from grnry.database import sql
 from grnry.database.pool import Database
 from grnry.database.queries import load
-from grnry.database.transaction import Transaction
+from grnry.database.transaction import Reading, Transaction
 from grnry.errors import AlreadyExists, BadInput, GranaryError, InUse, NotFound, Problem
 from grnry.identity import store
 from grnry.identity.model import (
@@ -119,18 +119,18 @@ class Users:
     def page(self, search: str, limit: int, offset: int) -> AccountsPage:
         """Those whose username, name or email contains the text, without regard to case."""
         self._check_issuer()
-        with self._database.transaction() as transaction:
+        with self._database.reading() as reading:
             if search:
-                return _search(transaction, search, limit, offset)
-            rows = transaction.rows(queries.page, limit=limit, offset=offset)
-            total = int(transaction.value(queries.count))
+                return _search(reading, search, limit, offset)
+            rows = reading.rows(queries.page, limit=limit, offset=offset)
+            total = int(reading.value(queries.count))
         return AccountsPage([Account.from_row(row) for row in rows], total)
 
     def find(self, user_id: str) -> Account:
         """One, with their roles."""
         self._check_issuer()
-        with self._database.transaction() as transaction:
-            return _with_roles(transaction, _found(transaction, user_id))
+        with self._database.reading() as reading:
+            return _with_roles(reading, _found(reading, user_id))
 
     # Making and changing ----------------------------------------------------------------------
 
@@ -203,9 +203,9 @@ class Users:
 
     def change_own_password(self, user_id: str, current: str, password: str) -> None:
         self._check_issuer()
-        with self._database.transaction() as transaction:
-            _found(transaction, user_id)
-            known = transaction.value(queries.password_hash, id=user_id)
+        with self._database.reading() as reading:
+            _found(reading, user_id)
+            known = reading.value(queries.password_hash, id=user_id)
         with self._passwords.turn():
             self._slowdown.check(user_id, "")
             if not self._passwords.matches(current, known):
@@ -244,24 +244,24 @@ class Users:
             raise RolesElsewhere(self._outside_issuer)
 
 
-def _search(transaction: Transaction, text: str, limit: int, offset: int) -> AccountsPage:
+def _search(reading: Reading, text: str, limit: int, offset: int) -> AccountsPage:
     pattern = sql.containing(text)
-    rows = transaction.rows(queries.search, pattern=pattern, limit=limit, offset=offset)
+    rows = reading.rows(queries.search, pattern=pattern, limit=limit, offset=offset)
     total = int(rows[0]["total"])
     users = [{key: row[key] for key in row if key != "total"} for row in rows if row["id"]]
     return AccountsPage([Account.from_row(user) for user in users], total)
 
 
-def _found(transaction: Transaction, user_id: str, *, for_change: bool = False) -> Account:
+def _found(reading: Reading, user_id: str, *, for_change: bool = False) -> Account:
     query = queries.find_for_change if for_change else queries.find
-    row = transaction.row(query, id=user_id) if is_user_id(user_id) else None
+    row = reading.row(query, id=user_id) if is_user_id(user_id) else None
     if row is None:
         raise NotFound(f"User with ID '{user_id}' not found.")
     return Account.from_row(row)
 
 
-def _with_roles(transaction: Transaction, account: Account) -> Account:
-    return replace(account, roles=store.roles_of(transaction, account.id))
+def _with_roles(reading: Reading, account: Account) -> Account:
+    return replace(account, roles=store.roles_of(reading, account.id))
 
 
 def _keep_a_manager(transaction: Transaction, account: Account, what: str) -> None:

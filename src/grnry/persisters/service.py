@@ -6,7 +6,7 @@ from enum import StrEnum
 from grnry import __version__
 from grnry.database.pool import Database
 from grnry.database.queries import Queries, load
-from grnry.database.transaction import Json, Transaction
+from grnry.database.transaction import Json, Reading, Transaction
 from grnry.deployments import service as deployments
 from grnry.deployments.log_files import Logs
 from grnry.deployments.service import Condition
@@ -42,9 +42,9 @@ class Persisters:
 
     def find(self, project: str, event_type: str) -> tuple[Persister, Condition]:
         """A persister and its state."""
-        with self._database.transaction() as transaction:
-            persister = _find(transaction, project, event_type)
-            return persister, _condition(transaction, event_type)
+        with self._database.reading() as reading:
+            persister = _find(reading, project, event_type)
+            return persister, _condition(reading, event_type)
 
     def act(self, project: str, event_type: str, action: Action) -> Condition:
         """Start or stop it; what is so already changes nothing."""
@@ -79,22 +79,22 @@ class Persisters:
 
     def logs(self, project: str, event_type: str, lines: int) -> list[str]:
         """The last lines that its workers wrote."""
-        with self._database.transaction() as transaction:
-            _find(transaction, project, event_type)
+        with self._database.reading() as reading:
+            _find(reading, project, event_type)
         return self._logs.last(stream_name(event_type), lines)
 
     def progress(self, project: str, event_type: str) -> Progress:
         """How far it is in its topic, by what the database has taken."""
-        with self._database.transaction() as transaction:
-            topic = _find(transaction, project, event_type).topic
+        with self._database.reading() as reading:
+            topic = _find(reading, project, event_type).topic
         return progress_of(self._database, self._admin, stream_name(event_type), topic)
 
 
 def progress_of(database: Database, admin: Admin, deployment: str, topic: str) -> Progress:
     """How far a deployment is in the topic that it writes into the database."""
-    with database.transaction() as transaction:
-        rows = transaction.rows(_queries().offsets, deployment=deployment)
-        dead = int(transaction.value(_queries().dead_letters, deployment=deployment) or 0)
+    with database.reading() as reading:
+        rows = reading.rows(_queries().offsets, deployment=deployment)
+        dead = int(reading.value(_queries().dead_letters, deployment=deployment) or 0)
     stored = {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
     spans = admin.spans(admin.partitions(topic))
     waiting = sum(Lag(stored.get(one), span).records for one, span in spans.items())
@@ -112,12 +112,12 @@ def create(transaction: Transaction, event_type: str, topic: str) -> None:
     _deploy(transaction, event_type, topic, DEFAULT_APP_CONFIG, DEFAULT_DEPLOYER_CONFIG)
 
 
-def conditions(transaction: Transaction, event_types: Mapping[str, str]) -> dict[str, Condition]:
+def conditions(reading: Reading, event_types: Mapping[str, str]) -> dict[str, Condition]:
     """The states of the persisters of event types, given with their kinds, by event type."""
     names = {stream_name(each, kind): each for each, kind in event_types.items()}
     return {
         names[name]: condition
-        for name, condition in deployments.conditions(transaction, list(names)).items()
+        for name, condition in deployments.conditions(reading, list(names)).items()
     }
 
 
@@ -172,15 +172,15 @@ def _change(transaction: Transaction, stored: Persister, change: Change) -> None
     _deploy(transaction, stored.event_type, stored.topic, app, deployer)
 
 
-def _find(transaction: Transaction, project: str, event_type: str) -> Persister:
-    row = transaction.row(_queries().find, event_type=event_type, project=project)
+def _find(reading: Reading, project: str, event_type: str) -> Persister:
+    row = reading.row(_queries().find, event_type=event_type, project=project)
     if row is None:
         raise NotFound(f"Persister '{event_type}' not found.")
     return Persister.from_row(row)
 
 
-def _condition(transaction: Transaction, event_type: str) -> Condition:
-    condition = deployments.condition(transaction, stream_name(event_type))
+def _condition(reading: Reading, event_type: str) -> Condition:
+    condition = deployments.condition(reading, stream_name(event_type))
     if condition is None:
         raise NotFound(f"Persister '{event_type}' not found.")
     return condition

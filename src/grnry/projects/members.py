@@ -34,9 +34,9 @@ class Members:
 
     def page(self, project: str, limit: int, offset: int) -> MembersPage:
         self._check_issuer()
-        with self._database.transaction() as transaction:
-            found = store.members(transaction, project, limit, offset)
-            return MembersPage(found, store.count_members(transaction, project))
+        with self._database.reading() as reading:
+            found = store.members(reading, project, limit, offset)
+            return MembersPage(found, store.count_members(reading, project))
 
     def add(self, project: str, user_id: str, roles: Collection[str]) -> Member:
         """Make a user a member who is none."""

@@ -45,8 +45,8 @@ class Projects:
         return name in self._known
 
     def exists(self, name: str) -> bool:
-        with self._database.transaction() as transaction:
-            found = store.exists(transaction, name)
+        with self._database.reading() as reading:
+            found = store.exists(reading, name)
         if found:
             self._known.add(name)
         return found
@@ -56,12 +56,12 @@ class Projects:
     def page(self, caller: Identity, limit: int, offset: int) -> Page:
         """The caller's: those in which they have a role."""
         own = [client for client in caller.roles if has_role(caller, client, *PROJECT_ROLES)]
-        with self._database.transaction() as transaction:
-            return Page(store.page(transaction, own, limit, offset), store.count(transaction, own))
+        with self._database.reading() as reading:
+            return Page(store.page(reading, own, limit, offset), store.count(reading, own))
 
     def find(self, name: str) -> Project:
-        with self._database.transaction() as transaction:
-            return _existing(store.find(transaction, name))
+        with self._database.reading() as reading:
+            return _existing(store.find(reading, name))
 
     # Making and changing ----------------------------------------------------------------------
 
@@ -99,8 +99,8 @@ class Projects:
 
     def heal(self) -> None:
         """At the start: see to it that each project's role, rights and secret are there."""
-        with self._database.transaction() as transaction:
-            found = store.names(transaction)
+        with self._database.reading() as reading:
+            found = store.names(reading)
         for name in found:
             try:
                 with self._database.transaction() as transaction:

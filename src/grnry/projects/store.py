@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from grnry.database.queries import Queries, load
-from grnry.database.transaction import Json, Transaction
+from grnry.database.transaction import Json, Reading, Transaction
 from grnry.identity.model import DATA_OWNER
 from grnry.projects.database_space import role_of
 from grnry.projects.model import Draft, Member, Project
@@ -13,8 +13,8 @@ def lock(transaction: Transaction) -> None:
     transaction.run(_queries().lock)
 
 
-def is_taken(transaction: Transaction, name: str) -> bool:
-    return bool(transaction.value(_queries().is_taken, name=name, role=role_of(name)))
+def is_taken(reading: Reading, name: str) -> bool:
+    return bool(reading.value(_queries().is_taken, name=name, role=role_of(name)))
 
 
 def add(transaction: Transaction, name: str, draft: Draft, author: Mapping[str, str]) -> None:
@@ -27,10 +27,10 @@ def add(transaction: Transaction, name: str, draft: Draft, author: Mapping[str, 
     )
 
 
-def find(transaction: Transaction, name: str, *, for_change: bool = False) -> Project | None:
+def find(reading: Reading, name: str, *, for_change: bool = False) -> Project | None:
     """`for_change` keeps others from changing it, or its members, until the transaction's end."""
     query = _queries().find_for_change if for_change else _queries().find
-    row = transaction.row(query, name=name)
+    row = reading.row(query, name=name)
     return Project.from_row(row) if row else None
 
 
@@ -44,35 +44,35 @@ def change(transaction: Transaction, name: str, draft: Draft, author: Mapping[st
     )
 
 
-def exists(transaction: Transaction, name: str) -> bool:
-    return bool(transaction.value(_queries().exists, name=name))
+def exists(reading: Reading, name: str) -> bool:
+    return bool(reading.value(_queries().exists, name=name))
 
 
-def names(transaction: Transaction) -> list[str]:
-    return [row["name"] for row in transaction.rows(_queries().names)]
+def names(reading: Reading) -> list[str]:
+    return [row["name"] for row in reading.rows(_queries().names)]
 
 
-def page(transaction: Transaction, among: Sequence[str], limit: int, offset: int) -> list[Project]:
-    rows = transaction.rows(_queries().page, names=list(among), limit=limit, offset=offset)
+def page(reading: Reading, among: Sequence[str], limit: int, offset: int) -> list[Project]:
+    rows = reading.rows(_queries().page, names=list(among), limit=limit, offset=offset)
     return [Project.from_row(row) for row in rows]
 
 
-def count(transaction: Transaction, among: Sequence[str]) -> int:
-    return int(transaction.value(_queries().count, names=list(among)))
+def count(reading: Reading, among: Sequence[str]) -> int:
+    return int(reading.value(_queries().count, names=list(among)))
 
 
-def members(transaction: Transaction, project: str, limit: int, offset: int) -> list[Member]:
-    rows = transaction.rows(_queries().members, project=project, limit=limit, offset=offset)
+def members(reading: Reading, project: str, limit: int, offset: int) -> list[Member]:
+    rows = reading.rows(_queries().members, project=project, limit=limit, offset=offset)
     return [Member.from_row(row) for row in rows]
 
 
-def count_members(transaction: Transaction, project: str) -> int:
-    return int(transaction.value(_queries().count_members, project=project))
+def count_members(reading: Reading, project: str) -> int:
+    return int(reading.value(_queries().count_members, project=project))
 
 
-def member(transaction: Transaction, project: str, user_id: str) -> Member | None:
+def member(reading: Reading, project: str, user_id: str) -> Member | None:
     """Any user, with the roles they have in the project, which may be none."""
-    row = transaction.row(_queries().member, project=project, id=user_id)
+    row = reading.row(_queries().member, project=project, id=user_id)
     return Member.from_row(row) if row else None
 
 
@@ -80,9 +80,9 @@ def take_roles(transaction: Transaction, project: str, user_id: str) -> None:
     transaction.run(_queries().take_roles, project=project, id=user_id)
 
 
-def has_other_owners(transaction: Transaction, project: str, user_id: str) -> bool:
+def has_other_owners(reading: Reading, project: str, user_id: str) -> bool:
     values = {"project": project, "id": user_id, "role": DATA_OWNER}
-    return bool(transaction.value(_queries().other_owners, **values))
+    return bool(reading.value(_queries().other_owners, **values))
 
 
 def _queries() -> Queries:

@@ -5,20 +5,20 @@ from typing import Any
 
 from grnry.database import sql
 from grnry.database.queries import Queries, load
-from grnry.database.transaction import Transaction
+from grnry.database.transaction import Reading
 from grnry.events.reading.model import Event, Page, Readable, Window
 
 MOST_BYTES = 16 * 2**20
 """How large the messages of one page may be together; a page ends early before it gets larger."""
 
 
-def types_of(transaction: Transaction, projects: Sequence[str]) -> tuple[str, ...]:
-    rows = transaction.rows(_queries().types_of, projects=list(projects)) if projects else []
+def types_of(reading: Reading, projects: Sequence[str]) -> tuple[str, ...]:
+    rows = reading.rows(_queries().types_of, projects=list(projects)) if projects else []
     return tuple(row["name"] for row in rows)
 
 
 def of_entity(
-    transaction: Transaction,
+    reading: Reading,
     correlation_id: str,
     readable: Readable,
     window: Window,
@@ -27,11 +27,11 @@ def of_entity(
 ) -> Page:
     """One entity's events, oldest first."""
     values = {"correlation_id": correlation_id, "types": readable.types}
-    return _page(transaction, "of_entity", readable, window, values, with_messages=with_messages)
+    return _page(reading, "of_entity", readable, window, values, with_messages=with_messages)
 
 
 def newest(
-    transaction: Transaction,
+    reading: Reading,
     event_type: str,
     readable: Readable,
     window: Window,
@@ -40,26 +40,22 @@ def newest(
 ) -> Page:
     """One type's events, newest first."""
     values = {"event_type": event_type}
-    return _page(transaction, "newest", readable, window, values, with_messages=with_messages)
+    return _page(reading, "newest", readable, window, values, with_messages=with_messages)
 
 
 def count_of_entity(
-    transaction: Transaction, correlation_id: str, readable: Readable, window: Window
+    reading: Reading, correlation_id: str, readable: Readable, window: Window
 ) -> int:
     values = {"correlation_id": correlation_id, "types": readable.types}
-    return _count(transaction, "count_of_entity", readable, window, values)
+    return _count(reading, "count_of_entity", readable, window, values)
 
 
-def count_of_type(
-    transaction: Transaction, event_type: str, readable: Readable, window: Window
-) -> int:
+def count_of_type(reading: Reading, event_type: str, readable: Readable, window: Window) -> int:
     values = {"event_type": event_type}
-    return _count(transaction, "count_of_type", readable, window, values)
+    return _count(reading, "count_of_type", readable, window, values)
 
 
-def one(
-    transaction: Transaction, correlation_id: str, event_id: str, readable: Readable
-) -> Event | None:
+def one(reading: Reading, correlation_id: str, event_id: str, readable: Readable) -> Event | None:
     """The first of these ids, as events of several types may have them."""
     values = {
         **_values(readable),
@@ -70,12 +66,12 @@ def one(
     query = _composed("one", readable, with_messages=True)
     statement = _queries().composed("with_messages", page=query)
     # Whatever its size: it is one.
-    rows = transaction.planned_anew(statement, **values, most_bytes=MOST_BYTES)
+    rows = reading.planned_anew(statement, **values, most_bytes=MOST_BYTES)
     return Event.from_row(rows[0]) if rows else None
 
 
 def _page(
-    transaction: Transaction,
+    reading: Reading,
     name: str,
     readable: Readable,
     window: Window,
@@ -89,18 +85,18 @@ def _page(
     if with_messages:
         statement = _queries().composed("with_messages", page=statement)
         values["most_bytes"] = MOST_BYTES
-    rows = transaction.planned_anew(statement, **values)
+    rows = reading.planned_anew(statement, **values)
     shown = [Event.from_row(row) for row in rows[: window.limit]]
     found = rows[0]["found"] if rows and with_messages else len(rows)
     return Page(shown, has_next=found > len(shown))
 
 
 def _count(
-    transaction: Transaction, name: str, readable: Readable, window: Window, asked: dict[str, Any]
+    reading: Reading, name: str, readable: Readable, window: Window, asked: dict[str, Any]
 ) -> int:
     values = {**_values(readable), **asked, "since": window.since, "until": window.until}
     statement = _queries().composed(name, streams=_streams(readable))
-    (row,) = transaction.planned_anew(statement, **values)
+    (row,) = reading.planned_anew(statement, **values)
     return int(row["count"])
 
 

@@ -97,11 +97,11 @@ class Tracing:
 
     def _ask_database(self, event_type: str, topic: str, wanted: Wanted) -> _Known:
         deployment = stream_name(event_type)
-        with self._database.transaction() as transaction:
-            next_offsets = store.next_offsets(transaction, deployment, topic)
-            dead = store.dead_letters(transaction, deployment, topic, wanted)
-            stored = store.stored(transaction, event_type, wanted)
-            condition = deployments.condition(transaction, deployment)
+        with self._database.reading() as reading:
+            next_offsets = store.next_offsets(reading, deployment, topic)
+            dead = store.dead_letters(reading, deployment, topic, wanted)
+            stored = store.stored(reading, event_type, wanted)
+            condition = deployments.condition(reading, deployment)
         return _Known(next_offsets, [*dead, *stored], condition or Condition(State.STOPPED))
 
 

@@ -7,23 +7,23 @@ import msgspec
 
 from grnry.database import sql
 from grnry.database.queries import Queries, load
-from grnry.database.transaction import Transaction
+from grnry.database.transaction import Reading
 from grnry.events.tracing.model import Found, Wanted, Whereabouts
 from grnry.persisters.rows import unquoted
 
 MOST = 100
 
 
-def next_offsets(transaction: Transaction, deployment: str, topic: str) -> dict[int, int]:
-    rows = transaction.rows(_queries().next_offsets, deployment=deployment, topic=topic)
+def next_offsets(reading: Reading, deployment: str, topic: str) -> dict[int, int]:
+    rows = reading.rows(_queries().next_offsets, deployment=deployment, topic=topic)
     return {row["partition"]: row["next_offset"] for row in rows}
 
 
-def stored(transaction: Transaction, event_type: str, wanted: Wanted) -> list[Found]:
+def stored(reading: Reading, event_type: str, wanted: Wanted) -> list[Found]:
     """The newest rows of these ids."""
     asked = ((_queries().of_entity, wanted.correlation_id), (_queries().of_event, wanted.event_id))
     conditions = sql.SQL(" ").join(condition for condition, value in asked if value)
-    rows = transaction.planned_anew(
+    rows = reading.planned_anew(
         _queries().composed("stored", conditions=conditions),
         event_type=event_type,
         correlation_id=wanted.correlation_id,
@@ -45,11 +45,9 @@ def _stored(row: Mapping[str, Any]) -> Found:
     )
 
 
-def dead_letters(
-    transaction: Transaction, deployment: str, topic: str, wanted: Wanted
-) -> list[Found]:
+def dead_letters(reading: Reading, deployment: str, topic: str, wanted: Wanted) -> list[Found]:
     """The newest dead letters of these ids."""
-    rows = transaction.planned_anew(
+    rows = reading.planned_anew(
         _queries().dead_letters,
         deployment=deployment,
         topic=topic,

@@ -6,7 +6,7 @@ from typing import Any
 
 from grnry.database.pool import Database
 from grnry.database.queries import Queries, load
-from grnry.database.transaction import Json, Transaction
+from grnry.database.transaction import Json, Reading, Transaction
 from grnry.deployments import service as deployments
 from grnry.deployments.log_files import Logs
 from grnry.deployments.model import State
@@ -45,9 +45,9 @@ class LivePersisters:
 
     def find(self, project: str, event_type: str) -> tuple[LivePersister, Condition]:
         """A persister and its state."""
-        with self._database.transaction() as transaction:
-            found = _find(transaction, project, event_type)
-            return found, _condition(transaction, event_type)
+        with self._database.reading() as reading:
+            found = _find(reading, project, event_type)
+            return found, _condition(reading, event_type)
 
     def act(self, project: str, event_type: str, action: LiveAction) -> Condition:
         """Start, stop or restart it; what is so already changes nothing."""
@@ -87,15 +87,15 @@ class LivePersisters:
 
     def progress(self, project: str, event_type: str) -> Progress:
         """How far it is in its topic, by what the database has taken."""
-        with self._database.transaction() as transaction:
-            topic = _find(transaction, project, event_type).topic
+        with self._database.reading() as reading:
+            topic = _find(reading, project, event_type).topic
         name = stream_name(event_type, LIVE_SEGMENT)
         return progress_of(self._database, self._admin, name, topic)
 
     def logs(self, project: str, event_type: str, lines: int) -> list[str]:
         """The last lines that its workers wrote."""
-        with self._database.transaction() as transaction:
-            _find(transaction, project, event_type)
+        with self._database.reading() as reading:
+            _find(reading, project, event_type)
         return self._logs.last(stream_name(event_type, LIVE_SEGMENT), lines)
 
 
@@ -118,16 +118,16 @@ def _deploy(
     deployments.save(transaction, work.deployment, command, work.to_environment(), tasks)
 
 
-def _find(transaction: Transaction, project: str, event_type: str) -> LivePersister:
-    row = transaction.row(_queries().find_live, event_type=event_type, project=project)
+def _find(reading: Reading, project: str, event_type: str) -> LivePersister:
+    row = reading.row(_queries().find_live, event_type=event_type, project=project)
     if row is None:
         raise NotFound(f"Persister '{event_type}' not found.")
     return LivePersister.from_row(row)
 
 
-def _condition(transaction: Transaction, event_type: str) -> Condition:
+def _condition(reading: Reading, event_type: str) -> Condition:
     """There is no state `STOPPING`: it runs until the last task has ended."""
-    found = deployments.condition(transaction, stream_name(event_type, LIVE_SEGMENT))
+    found = deployments.condition(reading, stream_name(event_type, LIVE_SEGMENT))
     if found is None:
         raise NotFound(f"Persister '{event_type}' not found.")
     return Condition(State.RUNNING) if found.state is State.STOPPING else found
