@@ -44,7 +44,7 @@ EXPANSIONS = ("inputs", "outputs", "persisters", "totalCount")
 BOTH_ENDS = frozenset({"inputs", "outputs"})
 ENDS = BOTH_ENDS | {"persisters"}
 
-_NATURAL = re.compile(r"[0-9]{1,9}")
+_NATURAL = re.compile(r"[0-9]{1,18}")
 
 EventTypeName = Annotated[
     str, Path(alias="event_type_name", description="Its name, as it is.", examples=["calls"])
