@@ -165,7 +165,7 @@ def router(service: EventTypes, links: Links) -> Router:
         project: ProjectName, name: EventTypeName, expected: IfMatch, purge: Purge
     ) -> Response:
         """Delete all versions, persister, topic and view; what is stored stays where not purged."""
-        service.delete(project, name, lambda found: expected.check(tag_of(found)), purge=purge)
+        service.delete(project, name, lambda found: expected.check(tag_of(found)), with_data=purge)
         return Response(status_code=204)
 
     return api
