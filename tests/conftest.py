@@ -192,13 +192,20 @@ def database(database_url: str) -> Iterator[Database]:
 @pytest.fixture(scope="session")
 def granary() -> "Iterator[Granary]":
     """A whole one, that all tests share and leave running; GRNRY_TEST_BROKER=kafka says on what."""
+    with running_granary(on_kafka=os.environ.get("GRNRY_TEST_BROKER") == "kafka") as shared:
+        yield shared
+
+
+@contextlib.contextmanager
+def running_granary(*, on_kafka: bool) -> "Iterator[Granary]":
+    """A whole one, on the embedded log or on Apache Kafka."""
     from tests.running import Granary
 
     folder = Path(tempfile.mkdtemp(prefix="grnry-whole-"))
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder)
         settings = {}
-        if os.environ.get("GRNRY_TEST_BROKER") == "kafka":
+        if on_kafka:
             from tests.log.apache_kafka import ApacheKafka
             from tests.log.certificates import make
 

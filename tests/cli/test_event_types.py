@@ -104,6 +104,39 @@ def at_a_terminal(granary: Granary, words: list[str], answer: bytes) -> str:
     return said.decode()
 
 
+def test_only_what_is_asked_is_a_difference(granary: Granary, tmp_path: Path) -> None:
+    granary.do("event-type", "create", "stale", "--correlation-id", "payload.user")
+    shown = described(granary, "stale")
+    granary.do("event-type", "update", "stale", "--ttl", "P1D")
+    file = tmp_path / "stale.json"
+    file.write_text(json.dumps({**shown, "eventstoreTTL": None, "description": "new"}))
+    said = at_a_terminal(
+        granary, [*COMMAND, "event-type", "update", "stale", "-f", str(file)], b"y\n"
+    )
+    assert [line for line in said.splitlines() if line[:1] in "+-"] == ["+ description: new"]
+    granary.do("event-type", "delete", "stale")
+
+
+def test_a_typo_in_a_file_is_told(granary: Granary, tmp_path: Path) -> None:
+    file = tmp_path / "typo.yaml"
+    file.write_text("correlationIdExpression: payload.user\ndescripton: a typo\n")
+    done = granary.grnry("event-type", "create", "typo", "-f", str(file))
+    assert (done.returncode, done.stderr) == (0, "These fields have no effect: descripton.\n")
+    done = granary.grnry("event-type", "update", "typo", "--description", "none")
+    assert (done.returncode, done.stderr) == (0, "")
+    granary.do("event-type", "delete", "typo")
+
+
+def test_columns_are_aligned_for_the_eye(granary: Granary) -> None:
+    name = "日本 🍎 e\u0301"
+    granary.do("event-type", "create", "wide", "--correlation-id", "1", "--display-name", name)
+    head, row = granary.do("event-type", "list", "--search", name).splitlines()
+    assert head.index("VERSION") - len("DISPLAY_NAME  ") == head.index("DISPLAY_NAME")
+    # Each of three characters is two columns wide, and the accent none: one more than letters say.
+    assert row.index("1 ") == head.index("VERSION") - 2
+    granary.do("event-type", "delete", "wide")
+
+
 def test_expressions_are_tried_out(granary: Granary) -> None:
     event = '{"user": "u1", "id": 7, "gone": true}'
     said = granary.do(
@@ -125,6 +158,16 @@ def test_expressions_are_tried_out(granary: Granary) -> None:
     [
         (["evaluate", "{}", "--correlation-id", "payload.("], "is not a valid expression"),
         (["evaluate", "{}"], "Give an expression"),
+        (["evaluate", '{"a": NaN}', "--event-id", "payload.a"], "The event holds something that"),
+        (["evaluate", '{"a": 1e999}', "--event-id", "payload.a"], "The event holds something that"),
+        (["evaluate", '"\\ud800"', "--event-id", "payload"], "The event holds something that"),
+        (["evaluate", "[" * 100_000, "--event-id", "payload"], "The event is not JSON"),
+        (["evaluate", "{}", "--event-id", "1", "--header", "x"], "'x' is no header"),
+        (["create", "x", "-f", "{nan}"], "something that JSON does not know"),
+        (["create", "x", "--description", "\udcff"], "is not UTF-8"),
+        (["show", ""], "'' is no name of anything"),
+        (["show", "a/b"], "'a/b' is no name of anything"),
+        (["delete", "..", "--project", "nope"], "'..' is no name of anything"),
         (["evaluate", "{", "--event-id", "payload.id"], "The event is not JSON"),
         (["create", "x", "-f", "/nonexistent"], "No such file or directory"),
         (["create", "x", "-f", "{folder}"], "Is a directory"),
@@ -141,7 +184,8 @@ def test_expressions_are_tried_out(granary: Granary) -> None:
 def test_what_is_wrong_is_one_sentence(
     granary: Granary, tmp_path: Path, words: list[str], said: str
 ) -> None:
-    files = {"list": "- a\n", "bad": "a: [\n", "date": "description: 2024-01-01\n"}
+    files = {"list": "- a\n", "bad": "a: [\n", "date": "description: 2024-01-01\n",
+             "nan": "retentionMs: .nan\n"}  # fmt: skip
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     places = {name: str(tmp_path / name) for name in files} | {"folder": str(tmp_path)}

@@ -1,6 +1,6 @@
-"""Makes or deletes an event type, and is killed before its n-th step.
+"""Makes or deletes an event type, or all that is stored too, and is killed before its n-th step.
 
-    python -m tests.event_types.dying create|delete KIND NAME
+    python -m tests.event_types.dying create|delete|purge KIND NAME
 
 Each line on stdin is a number n; a line on stdout says whether it died there or got to the end. A
 step is a statement in the database, a commit, or a call of the log.
@@ -57,7 +57,7 @@ def work(what: str, kind: str, name: str, last: int) -> None:
         service.create(Identity("id", "test", "Test", "test@example.org"), "global", name,
                        body(kind, name))  # fmt: skip
     else:
-        service.delete("global", name)
+        service.delete("global", name, with_data=what == "purge")
     database.close()
 
 

@@ -17,6 +17,8 @@ from tests.event_types.calling import Caller
 from tests.event_types.test_kinds_made import SHARED, deployments, relations, topics
 
 MOST_STEPS = 100
+KINDS = ["data_in", "live_segment", "profile", "ttl"]
+"""One of each that makes something else."""
 
 
 class Dying:
@@ -105,7 +107,7 @@ def every_step(dying: Dying, check: Callable[[int], None]) -> int:
     raise AssertionError("it never ends")
 
 
-@pytest.mark.parametrize("kind", ["data_in", "live_segment", "ttl"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_one_that_is_made(caller: Caller, place: Place, kind: str) -> None:
     before = place.things()
     name = f"dies-{kind.replace('_', '-')}"
@@ -123,7 +125,7 @@ def test_one_that_is_made(caller: Caller, place: Place, kind: str) -> None:
     assert steps > 5
 
 
-@pytest.mark.parametrize("kind", ["data_in", "live_segment", "ttl"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_one_that_is_deleted(caller: Caller, place: Place, kind: str) -> None:
     before = place.things()
     name = f"goes-{kind.replace('_', '-')}"
@@ -144,3 +146,52 @@ def test_one_that_is_deleted(caller: Caller, place: Place, kind: str) -> None:
     assert steps > 5
     caller.delete(f"/event-types/{name}?purge=true")
     assert place.things() == before
+
+
+@pytest.mark.parametrize("kind", ["data_in", "live_segment"])
+def test_one_that_is_deleted_with_all_that_is_stored(
+    caller: Caller, place: Place, kind: str
+) -> None:
+    before = place.things()
+    name = f"purged-{kind.replace('_', '-')}"
+    dying = Dying(place.environment, "purge", kind, name)
+
+    def check(step: int) -> None:
+        answer = caller.http.delete(f"/event-types/{name}?purge=true")  # once more
+        assert answer.status_code in (204, 404), f"step {step}: {answer.text}"
+        assert place.things() == before, f"step {step}"
+        assert left(caller, name) == (0, 0), f"step {step}"
+        fill(caller, kind, name)
+
+    fill(caller, kind, name)
+    steps = every_step(dying, check)
+    dying.close()
+    assert steps > 8
+    caller.delete(f"/event-types/{name}?purge=true")
+    assert place.things() == before
+
+
+def fill(caller: Caller, kind: str, name: str) -> None:
+    """Make it, with a row of its own."""
+    caller.post(f"/event-types/{name}", body(kind, name))
+    with caller.granary.platform() as connection:
+        if kind == "live_segment":
+            connection.execute(f"insert into global.\"grnry_live_sgmt_{name}\" values ('a', 1)")
+        else:
+            connection.execute(
+                "insert into public.eventstore (correlation_id, event_id, created, event_type,"
+                " partition_id, partition_offset) values ('c', 'e', 0, %s, 0, 0)",
+                [name],
+            )
+
+
+def left(caller: Caller, name: str) -> tuple[int, int]:
+    """How many events there are, and how many notes of whose data it is."""
+    with caller.granary.platform() as connection:
+        row = connection.execute(
+            "select (select count(*) from public.eventstore where event_type = %(name)s) as events,"
+            " (select count(*) from grnry.former_event_types where name = %(name)s) as notes",
+            {"name": name},
+        ).fetchone()
+        assert row
+        return row["events"], row["notes"]

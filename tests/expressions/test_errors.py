@@ -13,14 +13,14 @@ from grnry.expressions import (
 
 SYNTAX = [
     # text, line, column, message, expected
-    ("", 1, 1, "unexpected the end", "a value"),
-    ("1 +", 1, 4, "unexpected the end", "a value"),
-    ("(1", 1, 3, "unexpected the end", "')'"),
+    ("", 1, 1, "unexpected end", "a value"),
+    ("1 +", 1, 4, "unexpected end", "a value"),
+    ("(1", 1, 3, "unexpected end", "')'"),
     ("1)", 1, 2, "unexpected ')'", "an operator or the end"),
     ("payload.a b", 1, 11, "unexpected 'b'", "an operator or the end"),
-    ("payload\n  .", 2, 4, "unexpected the end", "a name"),
-    ("payload.a[0", 1, 12, "unexpected the end", "']'"),
-    ("true ? 1", 1, 9, "unexpected the end", "':'"),
+    ("payload\n  .", 2, 4, "unexpected end", "a name"),
+    ("payload.a[0", 1, 12, "unexpected end", "']'"),
+    ("true ? 1", 1, 9, "unexpected end", "':'"),
     ("#jsonPath(payload 'a')", 1, 19, "unexpected ''a''", "',' or ')'"),
     ("'abc", 1, 1, "has no end", "a closing '"),
     ("1 | 2", 1, 3, "'|' does not belong", "'||'"),

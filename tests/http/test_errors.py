@@ -41,7 +41,7 @@ CASES: list[Case] = [
     ("POST", "/things", {"content": b"\xff"}, 400, "bad_parameter_value",
      "Parameter 'body' must be JSON but is malformed at character 0."),
     ("POST", "/things", {"content": b"[" * 2000}, 400, "bad_parameter_value",
-     "Parameter 'body' must be JSON but is malformed at character"),
+     "Parameter 'body' must not nest deeper than 500 levels."),
     ("POST", "/things", {}, 400, "bad_parameter_value", "Parameter 'body' must not be empty."),
     ("POST", "/things", {"json": []}, 400, "bad_parameter_value",
      "Parameter 'body' must be an object but is a list."),

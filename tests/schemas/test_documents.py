@@ -160,6 +160,10 @@ def test_json_too_deep_for_any_reader_is_refused() -> None:
         (live({"a\0": {}}), "#/properties/a\0"),
         (live({f"p{at}": {} for at in range(MAX_COLUMNS)}), "#/properties"),
         (live({"a": {"type": "integer", "default": "x"}}), "#/properties/a/default"),
+        (live({"a": {"type": "integer", "default": 2**63}}), "#/properties/a/default"),
+        (live({"a": {"type": "integer", "default": -1e20}}), "#/properties/a/default"),
+        (live({"a": {"type": "string", "default": "a\0b"}}), "#/properties/a/default"),
+        (live({"a": {"default": ["a\0b"]}}), "#/properties/a/default"),
         (
             live({"a": {"type": "string", "format": "date", "default": "2021-02-30"}}),
             "#/properties/a/default",

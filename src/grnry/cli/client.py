@@ -1,6 +1,7 @@
 """The API as the command line calls it: finds it, logs in, and turns its errors into sentences."""
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +90,25 @@ def _login_url() -> str:
     return login.url if login else ""
 
 
+def _expect_names(path: str) -> None:
+    """Where a name in it is none, the path is another thing's: `..` would lead out of it."""
+    from urllib.parse import unquote
+
+    for part in path.partition("?")[0].split("/")[1:]:
+        name = unquote(part)
+        if name in ("", ".", "..") or "/" in name:
+            raise CallFailed(f"'{name}' is no name of anything.")
+
+
+def _tell_ignored(fields: str) -> None:
+    """What was sent in vain, as a typo is."""
+    from urllib.parse import unquote
+
+    if fields:
+        names = ", ".join(unquote(each) for each in fields.split(","))
+        print(f"These fields have no effect: {names}.", file=sys.stderr)
+
+
 class Api:
     """Calls with a token, made at the first of them."""
 
@@ -158,6 +178,7 @@ class Api:
         answer = self._request(method, path, headers or {}, **given)
         if answer.is_error:
             raise CallFailed(self._said(answer))
+        _tell_ignored(answer.headers.get("X-Ignored-Fields", ""))
         try:
             return answer.json() if answer.content else None
         except ValueError as error:
@@ -168,6 +189,7 @@ class Api:
     def _request(self, method: str, path: str, headers: Mapping[str, str], **given: Any) -> Any:
         from grnry.cli import oauth
 
+        _expect_names(path)
         authorization = {"Authorization": f"Bearer {self.token()}"}
         return oauth.request(
             self._http, method, path, headers={**authorization, **headers}, **given

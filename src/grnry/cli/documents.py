@@ -26,8 +26,13 @@ def read_document(path: Path) -> dict[str, Any]:
         raise CallFailed(f"{name} is neither YAML nor JSON: {_said(error)}") from error
     if not isinstance(found, dict):
         raise CallFailed(f"{name} must hold one object of fields.")
+    return dict(_sendable(found, name))
+
+
+def _sendable(found: Any, name: str) -> Any:
+    """What can be written as JSON: YAML has dates, and Python reads NaN, 1e999 and half pairs."""
     try:
-        json.dumps(found, allow_nan=False)
+        json.dumps(found, allow_nan=False, ensure_ascii=False).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise CallFailed(f"{name} holds something that JSON does not know: {error}") from error
     return found
@@ -50,9 +55,10 @@ def read_json(path: Path) -> Any:
 
 def parse_json(text: str, name: str) -> Any:
     try:
-        return json.loads(text)
+        found = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise CallFailed(f"{name} is not JSON: {error}") from error
+    return _sendable(found, name)
 
 
 def _text(path: Path) -> tuple[str, str]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from grnry.cli.documents import as_yaml, confirm, differences, parse_json, read_document, read_json
+from grnry.cli.event_type_fields import NOT_SHOWN, is_asked, readable
 from grnry.cli.event_type_options import (
     CorrelationId,
     Deletion,
@@ -26,13 +27,11 @@ app = typer.Typer(
     no_args_is_help=True, help="Describe streams: make, change, look at, delete them."
 )
 
-NOT_SHOWN = frozenset({"_links", "inputs", "outputs"})
 
-
-def path(project: str, name: str = "") -> str:
+def path(project: str, name: str | None = None) -> str:
     from urllib.parse import quote
 
-    end = f"/{quote(name, safe='')}" if name else ""
+    end = f"/{quote(name, safe='')}" if name is not None else ""
     return f"/projects/{quote(project, safe='')}/event-types{end}"
 
 
@@ -86,7 +85,7 @@ def create(
     fields.setdefault("displayName", name)
     if fields.get("type", "data_in") == "data_in":
         fields.setdefault("eventIdExpression", "#randomUUID()")
-    made = Api(Place.of(data)).post(path(project, name), fields)
+    made = Api(Place.of(data)).post(path(project, name or None), fields)
     if as_json:
         print_json(made)
         return
@@ -140,7 +139,8 @@ def update(
     api = Api(Place.of(data))
     before = api.get(f"{path(project, name)}/latest")
     if sys.stdin.isatty() and not yes:
-        lines = list(differences(_readable(before), _readable({**before, **fields})))
+        asked = {key: value for key, value in fields.items() if is_asked(key, value, before)}
+        lines = list(differences(readable(before), readable({**before, **asked})))
         if lines:
             print("\n".join(lines), file=sys.stderr)
             confirm(f"Change event type '{name}'?", yes=False)
@@ -155,22 +155,6 @@ def update(
 
 def _given(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
-
-
-def _readable(event_type: dict[str, Any]) -> dict[str, Any]:
-    """With the schema as what it says, whichever form it was given in."""
-    import json
-
-    found = {key: value for key, value in event_type.items() if key not in NOT_SHOWN}
-    schema = found.get("schema")
-    if isinstance(schema, dict) and isinstance(schema.get("schema"), str):
-        schema = schema["schema"]
-    if isinstance(schema, str):
-        try:
-            schema = json.loads(schema)
-        except ValueError:
-            return found  # the API says what is wrong with it
-    return {**found, "schema": schema} if "schema" in found else found
 
 
 @app.command("list")
@@ -210,7 +194,7 @@ def show(
     if as_json:
         print_json(found)
         return
-    shown = {key: value for key, value in _readable(found).items() if value not in (None, "", [])}
+    shown = {key: value for key, value in readable(found).items() if value not in (None, "", [])}
     for who in ("createdBy", "modifiedBy"):
         shown[who] = found[who].get("name", "")
     for end in ("inputs", "outputs"):
@@ -270,7 +254,7 @@ def export(
     if as_json:
         print_json(found)
     else:
-        print(as_yaml(_readable(found)), end="")
+        print(as_yaml(readable(found)), end="")
 
 
 @app.command()
@@ -302,6 +286,8 @@ def evaluate(
     asked = _given(**stored) | _given(**{f"{each}Expression": text for each, text in options})
     if not any(asked.values()):
         raise CallFailed("Give an expression, such as --correlation-id, or name an --event-type.")
+    if wrong := [each for each in header or () if "=" not in each]:
+        raise CallFailed(f"'{wrong[0]}' is no header; write NAME=VALUE.")
     headers = dict(each.partition("=")[::2] for each in header or ())
     event = read_json(Path("-")) if payload == "-" else parse_json(payload, "The event")
     found = api.post(f"{path(project)}:evaluate", {**asked, "payload": event, "headers": headers})

@@ -42,6 +42,8 @@ def request(client: Any, method: str, url: str, **given: Any) -> Any:
         return client.request(method, url, **given)
     except httpx2.TransportError as error:
         raise CallFailed(unreachable(str(client.base_url.join(url)), error)) from error
+    except UnicodeEncodeError as error:
+        raise CallFailed("What is to be sent is not UTF-8.") from error
     except httpx2.InvalidURL as error:
         raise CallFailed(f"'{url}' is no address: {error}") from error
 

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -32,12 +33,25 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
     cells = [[_cell(value) for value in row] for row in rows]
     heads = [head_of(column) for column in columns]
     widths = [
-        max([len(head), *(len(row[index]) for row in cells)]) for index, head in enumerate(heads)
+        max([width_of(head), *(width_of(row[index]) for row in cells)])
+        for index, head in enumerate(heads)
     ]
     return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        "  ".join(_padded(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in [heads, *cells]
     ]
+
+
+def width_of(text: str) -> int:
+    """The columns of a terminal that it takes: some characters are two wide, and some none."""
+    if text.isascii():
+        return len(text)
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+    return len(text) + wide - sum(unicodedata.combining(character) > 0 for character in text)
+
+
+def _padded(text: str, width: int) -> str:
+    return text + " " * (width - width_of(text))
 
 
 def head_of(column: str) -> str:

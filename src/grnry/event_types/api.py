@@ -44,7 +44,7 @@ EXPANSIONS = ("inputs", "outputs", "persisters", "totalCount")
 BOTH_ENDS = frozenset({"inputs", "outputs"})
 ENDS = BOTH_ENDS | {"persisters"}
 
-_NATURAL = re.compile(r"[0-9]{1,9}")
+_NATURAL = re.compile(r"[0-9]{1,18}")
 
 EventTypeName = Annotated[
     str, Path(alias="event_type_name", description="Its name, as it is.", examples=["calls"])
@@ -165,7 +165,7 @@ def router(service: EventTypes, links: Links) -> Router:
         project: ProjectName, name: EventTypeName, expected: IfMatch, purge: Purge
     ) -> Response:
         """Delete all versions, persister, topic and view; what is stored stays where not purged."""
-        service.delete(project, name, lambda found: expected.check(tag_of(found)), purge=purge)
+        service.delete(project, name, lambda found: expected.check(tag_of(found)), with_data=purge)
         return Response(status_code=204)
 
     return api

@@ -62,7 +62,7 @@ _NEEDED = frozenset({"displayName", *EXPRESSIONS[:2]})
 
 
 def new_draft(given: Mapping[str, Any], answered: Mapping[str, Any]) -> tuple[Draft, list[Problem]]:
-    """What makes an event type. `answered` is what a GET of it will say of fields not its own."""
+    """What makes an event type. `answered` is what a GET of it says beside what was given."""
     kind = given.get("type") or DATA_IN
     if kind not in KINDS:
         problem = Problem("type", f"must be one of {', '.join(KINDS)} but is '{kind}'")
@@ -120,18 +120,22 @@ def _read(
         elif field.is_fixed and not is_new:
             problems.extend(_fixed(field, value, stored))
         else:
-            changes[field.attribute] = _value(field, value, stored)
+            changes[field.attribute] = _value(field, value, stored, answered)
     return replace(base, **changes), problems
 
 
-def _value(field: Field, value: Any, stored: Any) -> Any:
+def _value(field: Field, value: Any, stored: Any, answered: Mapping[str, Any]) -> Any:
     if value is None:
         return None if field.can_be_taken_away else stored
     if value == "" and field.name not in _NEEDED:
         return field.default
     if field.name == "schema":
         return SchemaDocument.of(value)
-    return tuple(value) if isinstance(value, list) else value
+    if isinstance(value, list):
+        # What is answered beside one's own may come back with it.
+        laid = answered.get(field.name, ())
+        return tuple(part for part in value if part not in laid)
+    return value
 
 
 def _foreign(field: Field, value: Any, kind: str, answered: Mapping[str, Any]) -> Iterator[Problem]:

@@ -1,6 +1,7 @@
 """An event type as a value, and the rules that it has to meet. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,7 +23,10 @@ MOST_PARTITIONS = 1000
 MOST_REPLICATION = 32767
 LARGEST_RETENTION = 2**63 - 1
 LONGEST_DESCRIPTION = 10_000
+LONGEST_CONSUMER = 256
 MOST_LOCATIONS = 100
+LARGEST_LOCATIONS = 65_536
+DEEPEST_LOCATIONS = 32
 LOCATION_TYPES = ("database", "stream")
 
 _MAY_BE_EMPTY = frozenset({"deletionExpression"})
@@ -73,6 +77,8 @@ class Draft:
             yield Problem("displayName", f"must have at most {names.LONGEST_DISPLAY} characters")
         if len(self.description) > LONGEST_DESCRIPTION:
             yield Problem("description", f"must have at most {LONGEST_DESCRIPTION} characters")
+        if len(self.consumer or "") > LONGEST_CONSUMER:
+            yield Problem("consumer", f"must have at most {LONGEST_CONSUMER} characters")
         for name, text in (("displayName", self.display_name), ("description", self.description)):
             if "\0" in text:
                 yield Problem(name, "must not contain the character U+0000")
@@ -102,6 +108,7 @@ class Draft:
             for number, part in enumerate(parts or ()):
                 if not isinstance(part, Mapping):
                     yield Problem(f"{name}[{number}]", "must be an object")
+            yield from _size_problems(name, list(parts or ()))
         for number, part in enumerate(self.physical_locations or ()):
             if isinstance(part, Mapping):
                 yield from _location_problems(f"physicalLocations[{number}]", part)
@@ -115,6 +122,23 @@ class Draft:
         for name, (value, most) in numbers.items():
             if not 1 <= value <= most:
                 yield Problem(name, f"must be in between 1 and {most} but is '{value}'")
+
+
+def _size_problems(name: str, parts: Sequence[Any]) -> Iterator[Problem]:
+    """What is kept as it is goes into each answer and each list."""
+    level: Sequence[Any] = parts
+    for _ in range(DEEPEST_LOCATIONS):
+        level = [inner for part in level for inner in _parts_of(part)]
+    if level:
+        yield Problem(name, f"must not nest deeper than {DEEPEST_LOCATIONS} levels")
+    elif len(json.dumps(parts, ensure_ascii=False)) > LARGEST_LOCATIONS:
+        yield Problem(name, f"must have at most {LARGEST_LOCATIONS} characters")
+
+
+def _parts_of(value: Any) -> Iterable[Any]:
+    if isinstance(value, Mapping):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _location_problems(place: str, location: Mapping[str, Any]) -> Iterator[Problem]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import msgspec
 import orjson
 
 from grnry.errors import Problem
@@ -32,7 +33,7 @@ class SchemaDocument:
         schema, subject = found.schema, found.subject or None
         if isinstance(schema, str):
             return cls.parse(schema, subject)
-        return cls(orjson.dumps(schema).decode(), subject, schema)
+        return cls.parse(msgspec.json.encode(schema).decode(), subject)
 
     @classmethod
     def parse(cls, text: str, subject: str | None = None) -> "SchemaDocument":

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,7 @@ from grnry.event_types.neighbours import (
     persister_path,
     refuse_while_used,
 )
+from grnry.event_types.purging import expect_that_nobody_reads, purge
 from grnry.event_types.schema_documents import incompatibilities
 from grnry.identity.model import Identity
 from grnry.log.admin import Admin
@@ -36,7 +38,6 @@ from grnry.persisters import service as persisters
 
 NAME_TRIES = 20
 TRIES = 5
-PURGE_ROWS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,16 +240,24 @@ class EventTypes:
         name: str,
         expect: Callable[[EventType], None] = lambda _: None,
         *,
-        purge: bool = False,
+        with_data: bool = False,
     ) -> None:
-        """Delete all versions, the persister, the topic, the view; stored events too where purged.
+        """Delete all versions, the persister, the topic, the view; with their data if asked to.
 
-        `expect` may refuse the latest version, which nobody changes meanwhile.
+        `expect` may refuse the latest version, which nobody changes meanwhile. Asking again for one
+        that was interrupted, and was to be purged, finishes it.
         """
-        kind = self._intend_to_delete(project, name, expect)
-        self._builder.take_away(name, kind)
-        if purge:
+        try:
+            kind = self._intend_to_delete(project, name, expect)
+        except NotFound:
+            if not with_data:
+                raise
             self.purge(project, name)
+            return
+        self._builder.take_away(name, kind)
+        if with_data:
+            with suppress(NotFound):  # somebody else has purged it meanwhile
+                self.purge(project, name)
         else:
             self._forget_where_nothing_is_left(name, kind.name)
 
@@ -263,7 +272,7 @@ class EventTypes:
             refuse_while_used(name, self._of_neighbours(transaction, [name]))
             kind = latest.draft.type
             if kind != LIVE_SEGMENT:
-                _expect_that_nobody_reads(transaction, kind, name, project)
+                expect_that_nobody_reads(transaction, kind, name, project)
             # With the intent, as only a view can refuse to go; from here on all can be retried.
             try:
                 with transaction.savepoint():
@@ -283,33 +292,7 @@ class EventTypes:
 
     def purge(self, project: str, name: str) -> int:
         """Delete what is stored of it, or of deleted ones of the project; answers how much."""
-        with self._database.transaction() as transaction:
-            found = store.versions(transaction, name, project)
-            own = {found[-1].draft.type} if found else set()
-            kinds = own | set(store.former_types(transaction, name, project))
-        if not kinds:
-            raise NotFound(f"Event Type '{name}' not found.")
-        return sum(self._purge(project, name, kind, drop=kind not in own) for kind in kinds)
-
-    def _purge(self, project: str, name: str, kind: str, *, drop: bool) -> int:
-        purged = 0
-        while True:
-            with self._database.transaction() as transaction:
-                gone = relations.purge(transaction, kind, name, PURGE_ROWS)
-                purged += gone
-                if gone == PURGE_ROWS:
-                    continue
-                if kind == LIVE_SEGMENT:
-                    _expect_that_nobody_reads(transaction, kind, name, project)
-                    purged += relations.purge_table(transaction, name, project, drop=drop)
-                if drop:
-                    store.forget_former(transaction, name, kind)
-                return purged
-
-
-def _expect_that_nobody_reads(transaction: Transaction, kind: str, name: str, project: str) -> None:
-    if found := relations.built_on(transaction, kind, name, project):
-        raise still_read(kind, name, project, ", ".join(found))
+        return purge(self._database, project, name, finish_deletions=self.heal)
 
 
 def _persisters(

@@ -78,6 +78,10 @@ def is_taken(reading: Reading, name: str) -> bool:
     return bool(reading.value(_queries().is_taken, name=name))
 
 
+def is_deleting(transaction: Transaction, name: str) -> bool:
+    return bool(transaction.value(_queries().is_deleting, name=name))
+
+
 def owns_topic(transaction: Transaction, name: str, *, yes: bool) -> None:
     transaction.run(_queries().owns_topic, name=name, owns=yes)
 

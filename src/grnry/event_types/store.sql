@@ -89,6 +89,9 @@ select schemas from grnry.former_event_types where name = %(name)s and type = %(
 -- name: is_taken
 select exists (select from grnry.event_types where lower(name) = lower(%(name)s));
 
+-- name: is_deleting
+select exists (select from grnry.event_types where name = %(name)s and phase = 'deleting');
+
 -- name: versions
 select event_type.*, version.*,
   case version when latest_version then modified_at else made_at end as modified_at,

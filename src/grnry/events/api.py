@@ -42,7 +42,9 @@ def router() -> Router:
     )
     def evaluate_expressions(project: ProjectName, body: EvaluationBody) -> Any:
         """Try expressions out on an event; nothing is stored."""
-        texts = body.model_dump(by_alias=True)
+        # One by one: as a whole it could not be taken apart where the payload nests deep.
+        fields = EvaluationBody.model_fields
+        texts = {fields[name].alias: getattr(body, name) for name in fields}
         given = {name: texts[name] for name in MADE if texts[name].strip()}
         return evaluate(given, body.payload, body.headers)
 

@@ -1,5 +1,6 @@
 """Metadata: an event type's expressions make the headers of an event. Pure."""
 
+import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -121,5 +122,12 @@ def _header(value: bytes) -> bytes:
 def _short(value: Any) -> str:
     if value is None:
         return "nothing"
-    text = repr(value)
+    text = f"'{value}'" if isinstance(value, str) else _as_json(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _as_json(value: Any) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False, skipkeys=True, default=str)
+    except RecursionError:
+        return "something that nests deep"

@@ -37,7 +37,7 @@ class Token:
     written: str
 
     def describe(self) -> str:
-        return "the end" if self.kind == "end" else f"'{self.written}'"
+        return "end" if self.kind == "end" else f"'{self.written}'"
 
 
 class Tokenizer:
@@ -76,9 +76,9 @@ class Tokenizer:
                 return
         character = self._text[self._at]
         expected = {"|": "'||'", "\\": "a string in quotes around it"}.get(character, "")
-        shown = character if character.isprintable() else repr(character)
+        shown = f"'{character}'" if character.isprintable() else f"U+{ord(character):04X}"
         raise self._source.syntax_error(
-            self._at, f"'{shown}' does not belong in an expression", expected
+            self._at, f"{shown} does not belong in an expression", expected
         )
 
     def _name(self) -> None:

@@ -1,9 +1,11 @@
 """Bodies of JSON: read strictly, and looked through for everything that is wrong."""
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
 import orjson
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
@@ -12,23 +14,51 @@ from pydantic import ValidationError
 from grnry.errors import Problem
 from grnry.http.bodies import RequestBody, places_of_nul
 from grnry.http.context import note_problems
+from grnry.http.problems import MOST_LEVELS, TOO_DEEP
+
+_LONG_NUMBER = re.compile(rb"[0-9]{19}")
 
 
 class JsonRequest(Request):
-    """Reads JSON as it is specified: no NaN, no half surrogate pairs, no bottomless nesting."""
+    """Reads JSON as it is specified: no NaN, no half surrogate pairs, no bottomless nesting.
+
+    Integers of any length stay what they are.
+    """
 
     async def json(self) -> Any:
         body = await self.body()
         try:
             found = orjson.loads(body)
+            deep = body.count(b"[") + body.count(b"{") > MOST_LEVELS and is_deep(found)
         except orjson.JSONDecodeError as error:
-            raise json.JSONDecodeError(error.msg, "", error.pos) from error
+            if not (deep := error.msg.startswith("depth limit")):
+                raise json.JSONDecodeError(error.msg, "", error.pos) from error
+        if deep:
+            raise json.JSONDecodeError(TOO_DEEP, "", 0)
+        if _LONG_NUMBER.search(body):  # which it has made a float of
+            found = msgspec.json.decode(body)
         if b"\\u0000" in body:
             note_problems(
                 Problem(place, "must not contain the character U+0000")
                 for place in places_of_nul(found)
             )
         return found
+
+
+def is_deep(value: Any) -> bool:
+    """Whether it nests deeper than all that looks through it can follow."""
+    level = [value]
+    for _ in range(MOST_LEVELS):
+        level = [inner for part in level for inner in _parts_of(part)]
+        if not level:
+            return False
+    return any(isinstance(part, dict | list) for part in level)
+
+
+def _parts_of(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def is_json(content_type: str) -> bool:

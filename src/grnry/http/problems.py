@@ -7,6 +7,8 @@ from grnry.errors import BadInput, Problem
 
 LONGEST_VALUE = 100
 EMPTY = "must not be empty"
+MOST_LEVELS = 500
+TOO_DEEP = f"must not nest deeper than {MOST_LEVELS} levels"
 
 Detail = Mapping[str, Any]
 
@@ -60,6 +62,8 @@ def _own_words(detail: Detail) -> str:
 
 
 def _no_json(detail: Detail) -> str:
+    if detail.get("ctx", {}).get("error") == TOO_DEEP:
+        return TOO_DEEP
     position = detail["loc"][-1] if len(detail["loc"]) > 1 else 0
     return f"must be JSON but is malformed at character {position}"
 

@@ -38,6 +38,9 @@ OF_FORMAT = {
     "uuid": ColumnType.UUID,
 }
 
+LARGEST = 2**63 - 1
+"""What a `bigint` holds at most."""
+
 FORMATTED = frozenset(OF_FORMAT.values())
 """The types of columns that ask more of a string than the schema does."""
 

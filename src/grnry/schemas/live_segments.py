@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from grnry.schemas.bounds import MAX_COLUMNS
-from grnry.schemas.columns import KEY, columns_of
+from grnry.schemas.columns import KEY, LARGEST, ColumnType, columns_of
 from grnry.schemas.document import JsonSchema, read_schema
 from grnry.schemas.errors import SchemaError, SchemaProblem, path_of
 from grnry.schemas.formats import is_of
@@ -94,9 +96,16 @@ def _wrong_defaults(schema: JsonSchema) -> Iterator[SchemaProblem]:
         if column.default is None:
             continue
         value = column.default.value
-        fits = all(node.accepts(value) for node in known.property_nodes(column.name))
-        if isinstance(value, str):
-            fits = fits and is_of(column.type, value)
-        if not fits:
-            path = path_of(("properties", column.name, "default"))
+        path = path_of(("properties", column.name, "default"))
+        if not all(node.accepts(value) for node in known.property_nodes(column.name)):
             yield SchemaProblem(path, "is not valid under the property's own schema")
+        elif value is not None and not _can_be_stored(value, column.type):
+            yield SchemaProblem(path, f"is nothing that a column of type {column.type} can hold")
+
+
+def _can_be_stored(value: Any, kind: ColumnType) -> bool:
+    if b"\\u0000" in orjson.dumps(value):
+        return False
+    if kind is ColumnType.BIGINT:
+        return bool(-LARGEST - 1 <= value <= LARGEST)
+    return not isinstance(value, str) or is_of(kind, value)

@@ -5,14 +5,13 @@ from typing import Any
 import jsonschema_rs
 import orjson
 
-from grnry.schemas.columns import KEY, ColumnType, columns_of
+from grnry.schemas.columns import KEY, LARGEST, ColumnType, columns_of
 from grnry.schemas.document import JsonSchema, build
 from grnry.schemas.errors import path_of
 from grnry.schemas.formats import NAMES, PATTERNS
 from grnry.schemas.known import Known
 from grnry.schemas.nodes import Root
 
-LARGEST = 2**63 - 1
 LONGEST_REASON = 300
 
 

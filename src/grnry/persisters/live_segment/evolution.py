@@ -100,6 +100,8 @@ def _literal(default: Default, of: ColumnType) -> sql.Composable:
     value = default.value
     if value is None:
         return sql.SQL("null")
+    if of is ColumnType.BIGINT:
+        return sql.Literal(int(value))  # a whole number may be written as 5.0
     if isinstance(value, str) and of is not ColumnType.JSONB:
         return sql.Literal(value)
     return sql.Literal(orjson.dumps(value).decode())
