@@ -17,7 +17,7 @@ process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
 listeners=PLAIN://127.0.0.1:{plain},SAFE://127.0.0.1:{safe},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAIN://127.0.0.1:{plain},SAFE://127.0.0.1:{safe}
+advertised.listeners=PLAIN://127.0.0.1:{advertised},SAFE://127.0.0.1:{safe}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAIN
 listener.security.protocol.map=PLAIN:PLAINTEXT,CONTROLLER:PLAINTEXT,SAFE:SASL_SSL
@@ -48,7 +48,10 @@ class ApacheKafka:
 
     name = "kafka"
 
-    def __init__(self, folder: Path, certificates: Certificates) -> None:
+    def __init__(
+        self, folder: Path, certificates: Certificates, advertised: int | None = None
+    ) -> None:
+        """`advertised`: the port of a proxy that clients come by to the plain listener."""
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._certificates = certificates
@@ -60,6 +63,7 @@ class ApacheKafka:
             _PROPERTIES.format(
                 controller=free_port(),
                 plain=self.port,
+                advertised=advertised or self.port,
                 safe=self._safe_port,
                 password=PASSWORD,
                 keystore=keystore,
@@ -107,6 +111,11 @@ class ApacheKafka:
             return len(client.list_topics(timeout=1).brokers) == 1
         except KafkaException:
             return False
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
 
     def kill(self) -> None:
         if self._process is not None:

@@ -1,0 +1,169 @@
+"""What was sent against what is there: pure, so that it can be shown to fail.
+
+An engine says what its records should have become: which row or which dead letter each is.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tests.faults.load import Written
+
+LOST, DOUBLE, FOREIGN = "lost", "double", "never sent"
+OLD, DISORDER, REFUSED, FORGOTTEN = (
+    "not the one that counts",
+    "out of order",
+    "wrongly dead",
+    "lost by the log",
+)
+KINDS = (LOST, DOUBLE, FOREIGN, OLD, DISORDER, REFUSED, FORGOTTEN)
+
+Place = tuple[int, int]
+"""Partition and offset."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row as it is found."""
+
+    name: str
+    place: Place | None
+    """Where it was read, if the table tells it."""
+    number: int
+    written: int | None = None
+    """Rises with the transaction that wrote it, if the table tells it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A dead letter as it is found; `written` rises with the time of writing."""
+
+    place: Place
+    number: int | None
+    reason: str
+    written: int
+
+
+@dataclass(slots=True)
+class Expected:
+    """What there should be."""
+
+    rows: dict[str, Written] = field(default_factory=dict)
+    letters: dict[Place, Written] = field(default_factory=dict)
+    copies: int = 0
+    """Records that change nothing, as the producer sent what they say before."""
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What is wrong, by its kind."""
+
+    records: int
+    rows: int
+    letters: int
+    copies: int
+    found: dict[str, list[str]]
+
+    @property
+    def is_good(self) -> bool:
+        return not any(self.found.values())
+
+    def __str__(self) -> str:
+        wrong = ", ".join(f"{kind} {len(self.found[kind])}" for kind in KINDS)
+        there = f"{self.records} records: {self.rows} rows, {self.letters} dead letters"
+        return f"{wrong} ({there}, {self.copies} sent twice)"
+
+    def details(self, most: int = 10) -> list[str]:
+        return [
+            f"{kind}: {one}"
+            for kind in KINDS
+            for one in [*self.found[kind][:most], *(["…"] if self.found[kind][most:] else [])]
+        ]
+
+
+def judge(
+    acknowledged: Mapping[int, Place],
+    written: Sequence[Written],
+    expected: Expected,
+    rows: Sequence[Row],
+    letters: Sequence[Letter],
+) -> Verdict:
+    found: dict[str, list[str]] = {kind: [] for kind in KINDS}
+    _judge_log(acknowledged, written, found)
+    _judge_rows(expected, rows, {letter.place for letter in letters}, found)
+    stored = {_place(expected.rows[row.name]) for row in rows if row.name in expected.rows}
+    _judge_letters(expected, letters, stored, {_place(one) for one in written}, found)
+    _judge_order([(row.place, row.written, row.name) for row in rows], found)
+    _judge_order([(one.place, one.written, f"letter {one.number}") for one in letters], found)
+    return Verdict(len(written), len(rows), len(letters), expected.copies, found)
+
+
+def _judge_log(
+    acknowledged: Mapping[int, Place], written: Sequence[Written], found: dict[str, list[str]]
+) -> None:
+    there = {(one.number, _place(one)) for one in written}
+    found[FORGOTTEN] += [
+        f"{number}, acknowledged at {place[0]}/{place[1]}"
+        for number, place in acknowledged.items()
+        if (number, place) not in there
+    ]
+    for number, count in Counter(one.number for one in written).items():
+        if count > 1:
+            found[DOUBLE].append(f"{number} is {count} times in the log")
+
+
+def _judge_rows(
+    expected: Expected, rows: Sequence[Row], dead: set[Place], found: dict[str, list[str]]
+) -> None:
+    counts = Counter(row.name for row in rows)
+    found[DOUBLE] += [f"{name}: {count} rows" for name, count in counts.items() if count > 1]
+    for row in rows:
+        wanted = expected.rows.get(row.name)
+        if wanted is None:
+            found[FOREIGN].append(f"{row}")
+        elif row.number != wanted.number or row.place not in (None, _place(wanted)):
+            found[OLD].append(f"{row}, where {wanted} should be")
+    for name, wanted in expected.rows.items():
+        if name not in counts and _place(wanted) not in dead:
+            found[LOST].append(f"{name}, which should be the row of {wanted}")
+
+
+def _judge_letters(
+    expected: Expected,
+    letters: Sequence[Letter],
+    stored: set[Place],
+    written: set[Place],
+    found: dict[str, list[str]],
+) -> None:
+    counts = Counter(letter.place for letter in letters)
+    found[DOUBLE] += [f"{place}: {count} letters" for place, count in counts.items() if count > 1]
+    for letter in letters:
+        wanted = expected.letters.get(letter.place)
+        if wanted is None and letter.place in stored:
+            found[DOUBLE].append(f"{letter}, and a row as well")
+        elif wanted is None:
+            found[REFUSED if letter.place in written else FOREIGN].append(f"{letter}")
+        elif letter.number != wanted.number:
+            found[FOREIGN].append(f"{letter}, where {wanted} should be")
+    found[LOST] += [
+        f"the dead letter of {wanted}"
+        for place, wanted in expected.letters.items()
+        if place not in counts
+    ]
+
+
+def _judge_order(
+    places: Iterable[tuple[Place | None, int | None, str]], found: dict[str, list[str]]
+) -> None:
+    """What comes later in its partition is not written earlier."""
+    last: dict[int, tuple[int, str]] = {}
+    told = [(place, time, what) for place, time, what in places if place and time is not None]
+    for (partition, offset), time, what in sorted(told):
+        before, earlier = last.get(partition, (time, ""))
+        if time < before:
+            found[DISORDER].append(f"{what} at {partition}/{offset} is written before {earlier}")
+        last[partition] = (max(time, before), what)
+
+
+def _place(written: Written) -> Place:
+    return (written.partition, written.offset)

@@ -1,0 +1,182 @@
+"""One run: a Granary under load and faults for some time, mended, waited for, and judged."""
+
+import contextlib
+import random
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+import psycopg
+
+from tests.conftest import wait_for
+from tests.faults.disk import NoDiskError
+from tests.faults.engines import ENGINES
+from tests.faults.faults import Fault, faults_for
+from tests.faults.history import History
+from tests.faults.house import House
+from tests.faults.judging import Verdict, judge
+from tests.faults.load import Load, ends, read_back
+from tests.faults.stage import NotNowError, Stage
+
+MEND_SECONDS = 240.0
+_DID_NOT_TAKE = (
+    NotNowError,
+    NoDiskError,
+    OSError,
+    psycopg.Error,
+    httpx2.HTTPError,
+    AssertionError,
+)
+"""What may come of doing something to what is away already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is asked for."""
+
+    engine: str = "pg"
+    log: str = "embedded"
+    seed: int = 1
+    seconds: float = 60.0
+    per_second: int = 1000
+    pause: float = 3.0
+    """Between two faults, at most."""
+    keep: Path | None = None
+    """A folder for all that the processes leave, where it is wanted."""
+    only: tuple[str, ...] = ()
+    """Names of faults, or parts of them; all where there are none."""
+
+    def __str__(self) -> str:
+        return (
+            f"--engine {self.engine} --log {self.log} --seed {self.seed}"
+            f" --seconds {self.seconds:.0f} --rate {self.per_second}"
+        )
+
+
+def run(plan: Plan, history: History) -> Verdict:
+    """Raises AssertionError where it does not come to a verdict."""
+    with settled(plan, history) as stage:
+        verdict = verdict_of(stage)
+    history.say(f"faults: {history.counted()}")
+    history.say(str(verdict))
+    return verdict
+
+
+@contextmanager
+def settled(plan: Plan, history: History) -> Iterator[Stage]:
+    """After the faults: all that was sent is decided, and the Granary runs."""
+    history.say(f"python -m tests.faults {plan}")
+    folder = plan.keep or Path(tempfile.mkdtemp(prefix="grnry-faults-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    house = House(folder, plan.log, history)
+    try:
+        house.start()
+        yield _run(plan, house)
+    finally:
+        house.stop()
+        if plan.keep is None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run(plan: Plan, house: House) -> Stage:
+    history, chance = house.history, random.Random(plan.seed)
+    case = ENGINES[plan.engine](plan.seed)
+    case.prepare(house)
+    wait_for(lambda: case.is_running(house), 60, "the persister runs")
+    load = Load(house.bootstrap, case.topic, case.sent)
+    stage = Stage(house, case, load, chance)
+    stage.longest = max(3.0, min(60.0, plan.seconds / 10))
+    load.start(plan.per_second)
+    try:
+        _do_faults(plan, stage)
+    finally:
+        mend(stage)
+        load.stop()
+    history.say(f"mended; {load.next} records sent, {len(load.refused)} of them refused")
+    wait_until_settled(stage)
+    return stage
+
+
+def _do_faults(plan: Plan, stage: Stage) -> None:
+    until = time.monotonic() + plan.seconds
+    known = [f for f in faults_for(stage) if not plan.only or any(o in f.name for o in plan.only)]
+    deck: list[Fault] = []
+    while time.monotonic() < until:
+        if not deck:
+            deck = stage.chance.sample(known, len(known))
+        stage.pause(stage.chance.uniform(0.2, plan.pause))
+        _do(stage, deck.pop())
+
+
+def _do(stage: Stage, fault: Fault) -> None:
+    history = stage.history
+    if fault.holds and stage.is_held(fault.holds):
+        history.say(f"{fault.name}: not now, as another is at its {fault.holds}")
+        return
+    if fault.alone:
+        stage.end_due(all_of_them=True)
+    try:
+        said = fault.do(stage)
+    except (
+        NotNowError,
+        NoDiskError,
+        OSError,
+        psycopg.Error,
+        httpx2.HTTPError,
+        AssertionError,
+    ) as reason:
+        short = str(reason).strip().splitlines()[:1]
+        history.say(f"{fault.name}: did not take: {type(reason).__name__} {short}")
+    else:
+        history.count(fault.name)
+        history.say(f"{fault.name}: {said}")
+
+
+def mend(stage: Stage) -> None:
+    """Nothing is wrong any more, but for what the product has to mend itself."""
+    stage.end_due(all_of_them=True)
+    for link in stage.house.links:
+        link.heal()
+
+
+def wait_until_settled(stage: Stage) -> None:
+    """Until all that the log has is decided in the database, and the state says that it runs."""
+    began, wanted = time.monotonic(), ends(stage.house.bootstrap, stage.case.topic)
+    wait_for(lambda: _is_settled(stage, wanted), MEND_SECONDS, f"{wanted} is reached")
+    wait_for(lambda: _is_running(stage), 60, "the state is RUNNING once all is stored")
+    stage.history.say(f"settled after {time.monotonic() - began:.1f} s")
+
+
+def _is_settled(stage: Stage, wanted: dict[int, int]) -> bool:
+    stage.pause(0.2)
+    with contextlib.suppress(psycopg.Error):
+        return leases(stage) == wanted
+    return False
+
+
+def _is_running(stage: Stage) -> bool:
+    stage.pause(0.2)
+    with contextlib.suppress(httpx2.HTTPError, AssertionError):
+        return stage.case.is_running(stage.house)
+    return False
+
+
+def leases(stage: Stage) -> dict[int, int]:
+    found = stage.house.rows(
+        "select partition, next_offset from grnry.leases where deployment = %s"
+        " and next_offset is not null",
+        [stage.case.deployment],
+    )
+    return {row["partition"]: row["next_offset"] for row in found}
+
+
+def verdict_of(stage: Stage) -> Verdict:
+    case, house, load = stage.case, stage.house, stage.load
+    written = read_back(house.bootstrap, case.topic)
+    found = case.rows(house), case.letters(house)
+    return judge(load.acknowledged, written, case.expected(written), *found)
