@@ -9,10 +9,13 @@ as select {columns} from {table} with no data;
 copy waiting ({columns}) from stdin (format binary);
 
 -- name: insert_waiting
+-- In the order of the log, as of several with the same ids the first one stays; a table gives back
+-- in another order than it took.
 with stored as (
   delete from waiting returning *
 )
-insert into {table} ({columns}) select {columns} from stored
+insert into {table} ({columns})
+select {columns} from stored order by partition_id, partition_offset
 on conflict (event_type, correlation_id, event_id) do nothing;
 
 -- name: expire_events
