@@ -258,6 +258,51 @@ def test_a_lost_answer_to_a_commit_doubles_nothing(worker_database_url: str, loo
     writer.disconnect()
 
 
+def test_what_a_cut_log_has_anew_is_stored_after_going_back(writer: Writer, look: Look) -> None:
+    writer.write(batch(*(event(at, b'"before"') for at in range(10))))
+    look.end_backends()
+    with pytest.raises(psycopg.OperationalError):
+        writer.write(batch(event(10)))
+    writer.go_back({ZERO: 0, ("another topic", 0): 7})
+    again = [event(at, b'"after"', b"%d" % (at if at < 5 else at + 100)) for at in range(8)]
+    writer.write(batch(*again))
+    found = look.rows("select event_id, message from public.eventstore")
+    wanted = {str(at): "before" for at in range(10)} | {str(at): "after" for at in (105, 106, 107)}
+    assert {row["event_id"]: row["message"] for row in found} == wanted
+    assert look.offsets[0] == 8
+
+
+def test_a_topic_that_was_made_again_is_read_from_its_beginning(
+    make_writer: MakeWriter, look: Look
+) -> None:
+    first, second = make_writer("first"), make_writer("second")
+    assert first.take([ZERO, ONE], "one") == {ZERO: None, ONE: None}
+    first.write(batch(event(0), in_partition(1, event(0, event_id=b"other"))))
+    assert first.take([ZERO], "one") == {ZERO: 1}
+    assert first.take([ZERO], None) == {ZERO: 1}
+    assert second.take([ZERO], "two") == {ZERO: None}
+    second.write(batch(event(0, b"1"), event(1, b"1")))
+    assert look.rows("select event_id, message from public.eventstore order by event_id") == [
+        {"event_id": "0", "message": {}},
+        {"event_id": "1", "message": 1},
+        {"event_id": "other", "message": {}},
+    ]
+    assert second.take([ZERO, ONE], "two") == {ZERO: 2, ONE: None}
+
+
+def test_an_older_topics_dead_letter_does_not_stand_in_for_another(
+    writer: Writer, look: Look
+) -> None:
+    old, new = Made(0, b"{", headers(), 1000), Made(0, b"[", headers(), 2000)
+    for _ in range(2):
+        writer.write(batch(old))
+        writer.go_back({ZERO: 0})
+        writer.write(batch(new))
+        writer.go_back({ZERO: 0})
+    found = look.rows("select payload from grnry.dead_letters order by record_time")
+    assert [row["payload"] for row in found] == [b"{", b"["]
+
+
 def test_nothing_remains_of_a_batch_whose_connection_ends(writer: Writer, look: Look) -> None:
     look.end_backends()
     with pytest.raises(psycopg.OperationalError):

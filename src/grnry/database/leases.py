@@ -5,6 +5,7 @@ takes a partition over raises the epoch and ends the old owner's backend, so a f
 wakes up can neither write old values nor hold locks.
 """
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ from psycopg.rows import DictRow
 
 from grnry.database.queries import load
 from grnry.errors import GranaryError
+
+logger = logging.getLogger(__name__)
 
 Partition = tuple[str, int]
 
@@ -42,14 +45,22 @@ class Leases:
         self._queries = load("grnry.database", "leases.sql")
 
     def take(
-        self, connection: psycopg.Connection[DictRow], partitions: Sequence[Partition]
+        self,
+        connection: psycopg.Connection[DictRow],
+        partitions: Sequence[Partition],
+        topic_id: str | None = None,
     ) -> dict[Partition, Lease]:
-        """Take partitions over from whoever holds them."""
-        places = self._places(partitions)
+        """Take partitions over from whoever holds them.
+
+        Where the topic has another id than the one that their offsets are of, they have none.
+        """
+        places = {**self._places(partitions), "topic_id": topic_id, "owner": self._owner}
         connection.execute(self._queries.end_owners, places)
         with connection.transaction():
-            taken = connection.execute(self._queries.take, {**places, "owner": self._owner})
-            return _leases(taken)
+            row = connection.execute(self._queries.was_made_again, places).fetchone()
+            if row is not None and row["was_made_again"]:
+                logger.error("The topic was deleted and made again: read from its beginning.")
+            return _leases(connection.execute(self._queries.take, places))
 
     def reclaim(
         self, connection: psycopg.Connection[DictRow], partitions: Sequence[Partition]

@@ -19,10 +19,20 @@ where lease.deployment = %(deployment)s and lease.owner = %(owner)s
   and activity.pid <> pg_backend_pid()
 group by activity.pid;
 
+-- name: was_made_again
+select exists (
+  select from grnry.leases as lease
+  join unnest(%(topics)s::text[], %(partitions)s::int[]) as place (topic, partition)
+    on lease.topic = place.topic and lease.partition = place.partition
+  where lease.deployment = %(deployment)s and lease.topic_id <> %(topic_id)s
+) as was_made_again;
+
 -- name: take
+-- Offsets of another topic that had the same name say nothing about this one.
 insert into grnry.leases
-  (deployment, topic, partition, owner, backend_pid, backend_start)
-select %(deployment)s, place.topic, place.partition, %(owner)s, activity.pid, activity.backend_start
+  (deployment, topic, partition, owner, backend_pid, backend_start, topic_id)
+select %(deployment)s, place.topic, place.partition, %(owner)s, activity.pid,
+  activity.backend_start, %(topic_id)s
 from unnest(%(topics)s::text[], %(partitions)s::int[]) as place (topic, partition),
   pg_stat_activity as activity
 where activity.pid = pg_backend_pid()
@@ -31,7 +41,10 @@ on conflict (deployment, topic, partition) do update set
   owner = excluded.owner,
   epoch = leases.epoch + 1,
   backend_pid = excluded.backend_pid,
-  backend_start = excluded.backend_start
+  backend_start = excluded.backend_start,
+  next_offset = case when leases.topic_id <> excluded.topic_id then null
+    else leases.next_offset end,
+  topic_id = coalesce(excluded.topic_id, leases.topic_id)
 returning topic, partition, epoch, next_offset;
 
 -- name: reclaim

@@ -17,13 +17,16 @@ from grnry.deployments.reporting import replica_of
 from grnry.deployments.worker import CannotGoOn, run_worker
 from grnry.errors import StartError
 from grnry.log.cluster import Cluster
-from grnry.log.consumer import Consumer, Listener, Membership
+from grnry.log.consumer import Consumer, Membership
+from grnry.log.topic_ids import topic_id
 from grnry.persisters.event_store import GRACE, EventStore
 from grnry.persisters.live_segment.table import LiveTable
 from grnry.settings import Settings
-from grnry.sinks.engine import Engine, Pace
+from grnry.sinks.engine import Engine
+from grnry.sinks.pace import Pace
 from grnry.sinks.status import Report, Status
 from grnry.sinks.target import Target
+from grnry.sinks.topic_watch import TopicWatch
 from grnry.sinks.writer import Writer
 
 
@@ -89,7 +92,8 @@ class PersisterWork:
             assignment.most_retries,
             assignment.retry_ms / 1000,
         )
-        self._engine = Engine(writer, target, self._status, pace)
+        watch = TopicWatch(lambda: topic_id(self._cluster, assignment.topic))
+        self._engine = Engine(writer, target, self._status, pace, watch)
 
     @property
     def changed(self) -> threading.Event:
@@ -98,11 +102,12 @@ class PersisterWork:
     def run(self) -> None:
         self._engine.run(self._consumer)
 
-    def _consumer(self, listener: Listener) -> Consumer:
+    def _consumer(self, engine: Engine) -> Consumer:
         # The first one is there whatever is configured next, and takes its place up at once.
         leaves = not self._member.endswith("-0")
         membership = Membership(self._assignment.group, self._member, leaves=leaves)
-        return Consumer(self._cluster, self._assignment.topic, membership, listener)
+        topic = self._assignment.topic
+        return Consumer(self._cluster, topic, membership, engine, engine.on_gap)
 
     def stop(self) -> None:
         self._engine.stop()

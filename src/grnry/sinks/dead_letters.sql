@@ -7,7 +7,8 @@ values
    to_timestamp(%(record_time)s::float8 / 1000), %(key)s, %(payload)s,
    %(header_names)s, %(header_values)s::bytea[], %(reason)s, %(sqlstate)s,
    %(record_id)s, %(state)s)
-on conflict (deployment, topic, partition, record_offset) do nothing;
+on conflict
+  (deployment, topic, partition, record_offset, coalesce(record_time, to_timestamp(0))) do nothing;
 
 -- name: has_open
 select exists (

@@ -15,7 +15,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 import psycopg
@@ -23,10 +22,13 @@ import psycopg
 from grnry.database.leases import LeaseLost, Partition
 from grnry.deployments.memory import give_back
 from grnry.log.consumer import Consumer
+from grnry.log.records import Gap
 from grnry.sinks.batch import Batch
 from grnry.sinks.looks import Looks
+from grnry.sinks.pace import Pace
 from grnry.sinks.status import Status
 from grnry.sinks.target import Target
+from grnry.sinks.topic_watch import TopicWatch
 from grnry.sinks.verdict import Verdict, verdict_of
 from grnry.sinks.writer import Writer
 
@@ -46,18 +48,6 @@ TABLE_PAUSE = 60.0
 CONNECTION_IDLE_SECONDS = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How batches are made and tried again."""
-
-    batch_size: int = 5000
-    batch_seconds: float = 0.2
-    most_retries: int | None = None
-    """How often a batch is refused for a passing reason until that is a failure; it goes on."""
-    retry_seconds: float = 0.0
-    """The least pause between two such tries."""
-
-
 class _Stopped(Exception):  # noqa: N818 - a signal between our own frames
     """The writer was told to stop while it waited."""
 
@@ -65,8 +55,10 @@ class _Stopped(Exception):  # noqa: N818 - a signal between our own frames
 class Engine:
     """Runs until it is told to stop."""
 
-    def __init__(self, writer: Writer, target: Target, status: Status, pace: Pace) -> None:
-        self._writer = writer
+    def __init__(
+        self, writer: Writer, target: Target, status: Status, pace: Pace, watch: TopicWatch
+    ) -> None:
+        self._writer, self._watch = writer, watch
         self._target = target
         self._status = status
         self._pace = pace
@@ -201,6 +193,13 @@ class Engine:
         if partitions:
             self._work.put(lambda: self._take(list(partitions)))
 
+    def on_gap(self, gap: Gap) -> None:
+        """Where the log lost its end, what is new stands where something stored has stood."""
+        logger.error("%s.", gap)
+        if gap.wanted > gap.found:
+            place = {gap.partition: gap.found}
+            self._work.put(lambda: self._persist(lambda: self._writer.go_back(place)))
+
     def _release_all(self) -> None:
         self._release(list(self._reading))
 
@@ -223,6 +222,7 @@ class Engine:
 
     def _write(self) -> None:
         while True:
+            self._watch.expect_the_same()
             try:
                 job = self._work.get(timeout=self._looks.seconds(self._writer.is_connected))
             except queue.Empty:
@@ -279,7 +279,8 @@ class Engine:
         """The last job."""
 
     def _take(self, partitions: list[Partition]) -> None:
-        self._started.put(self._persist(lambda: self._writer.take(partitions)))
+        topic_id = self._watch.begin(self._give_up)
+        self._started.put(self._persist(lambda: self._writer.take(partitions, topic_id)))
 
     def _release(self, partitions: list[Partition]) -> None:
         try:
@@ -293,6 +294,7 @@ class Engine:
             stored = self._persist(lambda: self._writer.write(batch))
         finally:
             self._slots.release()
+        self._watch.stored()
         self._status.rows += len(stored.lines)
         self._status.dead += len(stored.dead)
         with self._lock:

@@ -9,7 +9,7 @@ commit and answer, costs nothing: the leases are taken anew and the database say
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 import psycopg
@@ -69,9 +69,11 @@ class Writer:
         self.lost: set[Partition] = set()
         """Partitions that another worker has taken though we had not given them back."""
 
-    def take(self, partitions: Sequence[Partition]) -> dict[Partition, int | None]:
+    def take(
+        self, partitions: Sequence[Partition], topic_id: str | None = None
+    ) -> dict[Partition, int | None]:
         """Take partitions over; answers from where each goes on."""
-        taken = self._leases.take(self._connect(), partitions)
+        taken = self._leases.take(self._connect(), partitions, topic_id)
         self._held |= taken
         self.lost -= taken.keys()
         return {partition: lease.next_offset for partition, lease in taken.items()}
@@ -82,6 +84,18 @@ class Writer:
             self.lost.discard(partition)
         if self._connection is not None:
             self._leases.release(self._connection, partitions)
+
+    def go_back(self, offsets: Mapping[Partition, int]) -> None:
+        """What is read from there on is stored, though more was stored once."""
+        connection = self._connect()
+        offsets = {p: offset for p, offset in offsets.items() if p in self._held}
+        try:
+            with connection.transaction():
+                self._leases.move(connection, self._held, offsets)
+        except LeaseLost as lost:
+            self._lose(lost.partitions)
+            return
+        self._held |= {p: Lease(self._held[p].epoch, offset) for p, offset in offsets.items()}
 
     def write(self, batch: Batch) -> Batch:
         """Store a batch; answers what of it was ours to store. Raises the database's errors.
