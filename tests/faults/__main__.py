@@ -5,10 +5,11 @@ import random
 import sys
 from pathlib import Path
 
+from tests.faults import topic_again
 from tests.faults.engines import ENGINES
 from tests.faults.history import History
 from tests.faults.logs import NAMES
-from tests.faults.run import Plan, run
+from tests.faults.run import FAULTS, TOPIC_AGAIN, Plan, run
 
 
 def main() -> int:
@@ -22,6 +23,7 @@ def main() -> int:
     parser.add_argument("--pause", type=float, default=3.0, help="most seconds between two faults")
     parser.add_argument("--keep", type=Path, help="a new folder for what the processes leave")
     parser.add_argument("--only", action="append", default=[], help="part of a fault's name")
+    parser.add_argument("--scenario", choices=[FAULTS, TOPIC_AGAIN], default=FAULTS)
     given = parser.parse_args()
     plan = Plan(
         given.engine,
@@ -32,10 +34,11 @@ def main() -> int:
         given.pause,
         given.keep,
         tuple(given.only),
+        given.scenario,
     )
     history = History()
     try:
-        verdict = run(plan, history)
+        verdict = (topic_again.run if plan.scenario == TOPIC_AGAIN else run)(plan, history)
     except AssertionError as error:
         history.say(f"seed {plan.seed} comes to no end: {error}")
         return 2

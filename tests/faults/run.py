@@ -24,6 +24,7 @@ from tests.faults.load import Load, ends, read_back
 from tests.faults.stage import NotNowError, Stage
 
 MEND_SECONDS = 240.0
+FAULTS, TOPIC_AGAIN = "faults", "topic-again"
 _DID_NOT_TAKE = (
     NotNowError,
     NoDiskError,
@@ -50,11 +51,12 @@ class Plan:
     """A folder for all that the processes leave, where it is wanted."""
     only: tuple[str, ...] = ()
     """Names of faults, or parts of them; all where there are none."""
+    scenario: str = FAULTS
 
     def __str__(self) -> str:
         return (
             f"--engine {self.engine} --log {self.log} --seed {self.seed}"
-            f" --seconds {self.seconds:.0f} --rate {self.per_second}"
+            f" --seconds {self.seconds:.0f} --rate {self.per_second} --scenario {self.scenario}"
         )
 
 
@@ -70,13 +72,20 @@ def run(plan: Plan, history: History) -> Verdict:
 @contextmanager
 def settled(plan: Plan, history: History) -> Iterator[Stage]:
     """After the faults: all that was sent is decided, and the Granary runs."""
+    with housed(plan, history) as house:
+        yield _run(plan, house)
+
+
+@contextmanager
+def housed(plan: Plan, history: History) -> Iterator[House]:
+    """A Granary that nothing was done to yet."""
     history.say(f"python -m tests.faults {plan}")
     folder = plan.keep or Path(tempfile.mkdtemp(prefix="grnry-faults-"))
     folder.mkdir(parents=True, exist_ok=True)
     house = House(folder, plan.log, history)
     try:
         house.start()
-        yield _run(plan, house)
+        yield house
     finally:
         house.stop()
         if plan.keep is None:

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from tests.faults import topic_again
 from tests.faults.event_store import NAME
 from tests.faults.history import History
 from tests.faults.judging import DOUBLE, FOREIGN, LOST, Verdict
@@ -25,6 +26,12 @@ def test_each_acknowledged_event_is_one_row_or_one_dead_letter(log: str) -> None
         assert sum(stage.history.counts.values()) > 5, "hardly a fault has taken"
         if log == "embedded":
             the_judge_can_fail(stage, verdict)
+
+
+@pytest.mark.parametrize("log", ["embedded", pytest.param("kafka", marks=needs_java)])
+def test_a_topic_that_is_made_again_loses_nothing(log: str) -> None:
+    verdict = topic_again.run(Plan("pg", log, SEED, seconds=0), History())
+    assert verdict.is_good, "\n".join([str(verdict), *verdict.details()])
 
 
 def the_judge_can_fail(stage: Stage, good: Verdict) -> None:
