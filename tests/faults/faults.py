@@ -13,7 +13,7 @@ from tests.faults.link import AFTER, BEFORE, Link
 from tests.faults.stage import NotNowError, Stage
 
 SESSION_SECONDS = 30.0
-POISON_BATCH = 6000
+POISON_BATCH = 3000
 
 DATABASE, LOG, WORKER, TABLE, DISK = "database link", "log link", "worker", "table", "disk"
 

@@ -156,9 +156,24 @@ def mend(stage: Stage) -> None:
 def wait_until_settled(stage: Stage) -> None:
     """Until all that the log has is decided in the database, and the state says that it runs."""
     began, wanted = time.monotonic(), ends(stage.house.bootstrap, stage.case.topic)
-    wait_for(lambda: _is_settled(stage, wanted), MEND_SECONDS, f"{wanted} is reached")
-    wait_for(lambda: _is_running(stage), 60, "the state is RUNNING once all is stored")
+    try:
+        wait_for(lambda: _is_settled(stage, wanted), MEND_SECONDS, f"{wanted} is reached")
+        wait_for(lambda: _is_running(stage), 60, "the state is RUNNING once all is stored")
+    except AssertionError:
+        tell_where_it_stands(stage)
+        raise
     stage.history.say(f"settled after {time.monotonic() - began:.1f} s")
+
+
+def tell_where_it_stands(stage: Stage) -> None:
+    """What somebody wants to know who looks for what is missing."""
+    say, log = stage.history.say, stage.house.data / "logs" / "deployments"
+    with contextlib.suppress(psycopg.Error):
+        say(f"the leases are at {leases(stage)}")
+    with contextlib.suppress(httpx2.HTTPError, AssertionError):
+        say(f"running: {stage.case.is_running(stage.house)}, {stage.house.granary.states()}")
+    for line in (log / f"{stage.case.deployment}.log").read_text().splitlines()[-20:]:
+        say(f"  {line}")
 
 
 def _is_settled(stage: Stage, wanted: dict[int, int]) -> bool:
@@ -188,4 +203,7 @@ def verdict_of(stage: Stage) -> Verdict:
     case, house, load = stage.case, stage.house, stage.load
     written = read_back(house.bootstrap, case.topic)
     found = case.rows(house), case.letters(house)
-    return judge(load.acknowledged, written, case.expected(written), *found)
+    verdict = judge(load.acknowledged, written, case.expected(written), *found)
+    if not verdict.is_good:
+        tell_where_it_stands(stage)
+    return verdict

@@ -1,7 +1,6 @@
-"""Processes are killed with `kill -9` under load, and every record is counted."""
+"""Processes that are killed with `kill -9` are back soon. `tests/faults` counts what comes of it."""
 
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -11,46 +10,8 @@ import pytest
 from grnry.household.folder import start_of
 from tests.conftest import wait_for
 from tests.running import Granary, every_process, seconds
-from tests.whole.numbered import Numbered, stored, verdict
 
-EVENTS = int(os.environ.get("GRNRY_TEST_EVENTS", "60000"))
 BACK_SECONDS = 2.0
-ROUNDS = int(os.environ.get("GRNRY_TEST_ROUNDS", "1"))
-
-
-@pytest.mark.timeout(900)
-def test_every_acknowledged_event_is_one_row_whoever_is_killed(own_granary: Granary) -> None:
-    granary = own_granary
-    granary.do("event-type", "create", "load", "--correlation-id", "payload.n", "--partitions", "8")
-    granary.do("persister", "start", "load")
-    events = Numbered(granary.said["kafka"], "load")
-    victims = ["worker", "broker", "postgres", "reconciler", "api"] * ROUNDS
-    random.Random(7).shuffle(victims)
-    share = EVENTS // (len(victims) + 1)
-    for victim in victims:
-        events.send(10)
-        sending = events.send_in_background(share)
-        events.wait_for_progress()
-        kill(granary, victim)
-        sending.join()
-    events.send(share)
-    events.finish()
-    assert not events.refused
-    wait_for(
-        lambda: len(stored(granary, "load")) >= len(events.acknowledged),
-        seconds=120,
-        what=f"all {len(events.acknowledged)} are stored",
-    )
-    assert verdict(events.acknowledged, stored(granary, "load")) == "lost 0, double 0"
-
-
-def kill(granary: Granary, victim: str) -> None:
-    if victim == "worker":
-        wait_for(lambda: granary.worker_pids(granary.pid("reconciler")), what="a worker runs")
-        for pid in granary.worker_pids(granary.pid("reconciler")):
-            os.kill(pid, signal.SIGKILL)
-    else:
-        granary.kill(victim)
 
 
 @pytest.mark.parametrize("name", ["postgres", "broker", "api", "reconciler"])
