@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import psycopg
 
@@ -12,7 +13,7 @@ from grnry.household.folder import start_of
 from tests.faults.link import AFTER, BEFORE, Link
 from tests.faults.stage import NotNowError, Stage
 
-SESSION_SECONDS = 30.0
+PAST_SESSION = "freeze worker past its session"
 POISON_BATCH = 3000
 
 DATABASE, LOG, WORKER, TABLE, DISK = "database link", "log link", "worker", "table", "disk"
@@ -34,10 +35,18 @@ class Fault:
 
 
 def _workers(stage: Stage) -> list[int]:
-    found = stage.house.workers(stage.case.deployment)
+    """Those that are not frozen: that lasts, and partitions have to move meanwhile."""
+    held = stage.house.workers(stage.case.deployment)
+    found = [pid for pid in held if _is_awake(pid)]
     if not found:
-        raise NotNowError("no worker holds a partition")
+        raise NotNowError("no worker that is awake holds a partition")
     return found
+
+
+def _is_awake(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "T"
+    return False
 
 
 def kill_workers(stage: Stage) -> str:
@@ -50,8 +59,7 @@ def kill_workers(stage: Stage) -> str:
     return f"{killed}"
 
 
-def _freeze(stage: Stage, name: str, seconds: float) -> str:
-    pid = stage.chance.choice(_workers(stage))
+def _freeze(stage: Stage, pid: int, name: str, holds: str, seconds: float) -> str:
     start = start_of(pid)
     os.kill(pid, signal.SIGSTOP)
 
@@ -59,16 +67,17 @@ def _freeze(stage: Stage, name: str, seconds: float) -> str:
         if start_of(pid) == start:
             os.kill(pid, signal.SIGCONT)
 
-    return f"{pid} " + stage.lasting(name, WORKER, seconds, thaw)
+    return f"{pid} " + stage.lasting(name, holds, seconds, thaw)
 
 
 def freeze_worker(stage: Stage) -> str:
-    return _freeze(stage, "freeze worker", stage.some_seconds(10))
+    pid, seconds = stage.chance.choice(_workers(stage)), stage.some_seconds(10)
+    return _freeze(stage, pid, "freeze worker", WORKER, seconds)
 
 
 def freeze_past_session(stage: Stage) -> str:
-    seconds = SESSION_SECONDS + stage.chance.uniform(3, 6)
-    return _freeze(stage, "freeze worker past its session", seconds)
+    pid, seconds = stage.chance.choice(_workers(stage)), stage.chance.uniform(33, 36)
+    return _freeze(stage, pid, PAST_SESSION, WORKER, seconds)
 
 
 def _kill(name: str) -> Callable[[Stage], str]:
@@ -92,6 +101,12 @@ def kill_broker(stage: Stage) -> str:
     stage.pause(seconds)
     log.start()
     return f"{pid}, started again after {seconds:.1f} s"
+
+
+def freeze_broker(stage: Stage) -> str:
+    log = stage.house.log
+    pid = log.pid if log else stage.house.pid("broker")
+    return _freeze(stage, pid, "freeze broker", LOG, stage.some_seconds(20))
 
 
 def kill_supervisor(stage: Stage) -> str:
@@ -207,8 +222,9 @@ def send_poison(stage: Stage) -> str:
 FAULTS = (
     Fault("kill -9 workers", kill_workers),
     Fault("freeze worker", freeze_worker, holds=WORKER),
-    Fault("freeze worker past its session", freeze_past_session, holds=WORKER),
+    Fault(PAST_SESSION, freeze_past_session, holds=WORKER),
     Fault("kill -9 broker", kill_broker),
+    Fault("freeze broker", freeze_broker, holds=LOG),
     Fault("kill -9 postgres", _kill("postgres")),
     Fault("kill -9 reconciler", _kill("reconciler")),
     Fault("kill -9 api", _kill("api")),

@@ -16,7 +16,7 @@ import psycopg
 from tests.conftest import wait_for
 from tests.faults.disk import NoDiskError
 from tests.faults.engines import ENGINES
-from tests.faults.faults import Fault, faults_for
+from tests.faults.faults import PAST_SESSION, Fault, faults_for
 from tests.faults.history import History
 from tests.faults.house import House
 from tests.faults.judging import Verdict, judge
@@ -114,7 +114,9 @@ def _run(plan: Plan, house: House) -> Stage:
 def _do_faults(plan: Plan, stage: Stage) -> None:
     until = time.monotonic() + plan.seconds
     known = [f for f in faults_for(stage) if not plan.only or any(o in f.name for o in plan.only)]
-    deck: list[Fault] = []
+    deck = stage.chance.sample(known, len(known))
+    # First, as it lasts longest; a short run has time for it then.
+    deck.sort(key=lambda fault: fault.name == PAST_SESSION)
     while time.monotonic() < until:
         if not deck:
             deck = stage.chance.sample(known, len(known))
@@ -128,7 +130,7 @@ def _do(stage: Stage, fault: Fault) -> None:
         history.say(f"{fault.name}: not now, as another is at its {fault.holds}")
         return
     if fault.alone:
-        stage.end_due(all_of_them=True)
+        stage.end_all()
     try:
         said = fault.do(stage)
     except (
@@ -148,7 +150,7 @@ def _do(stage: Stage, fault: Fault) -> None:
 
 def mend(stage: Stage) -> None:
     """Nothing is wrong any more, but for what the product has to mend itself."""
-    stage.end_due(all_of_them=True)
+    stage.close()
     for link in stage.house.links:
         link.heal()
 

@@ -1,4 +1,4 @@
-"""Processes that are killed with `kill -9` are back soon. `tests/faults` counts what comes of it."""
+"""Processes killed by `kill -9` are back soon; `tests/faults` counts what comes of it."""
 
 import os
 import signal
