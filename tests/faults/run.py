@@ -23,7 +23,7 @@ from tests.faults.judging import Verdict, judge
 from tests.faults.load import Load, ends, read_back
 from tests.faults.stage import NotNowError, Stage
 
-MEND_SECONDS = 240.0
+MEND_SECONDS, SAY_SECONDS = 240.0, 10.0
 FAULTS, TOPIC_AGAIN = "faults", "topic-again"
 _DID_NOT_TAKE = (
     NotNowError,
@@ -159,7 +159,7 @@ def wait_until_settled(stage: Stage) -> None:
     """Until all that the log has is decided in the database, and the state says that it runs."""
     began, wanted = time.monotonic(), ends(stage.house.bootstrap, stage.case.topic)
     try:
-        wait_for(lambda: _is_settled(stage, wanted), MEND_SECONDS, f"{wanted} is reached")
+        wait_for(_Progress(stage, wanted).is_done, MEND_SECONDS, f"{wanted} is reached")
         wait_for(lambda: _is_running(stage), 60, "the state is RUNNING once all is stored")
     except AssertionError:
         tell_where_it_stands(stage)
@@ -178,11 +178,22 @@ def tell_where_it_stands(stage: Stage) -> None:
         say(f"  {line}")
 
 
-def _is_settled(stage: Stage, wanted: dict[int, int]) -> bool:
-    stage.pause(0.2)
-    with contextlib.suppress(psycopg.Error):
-        return leases(stage) == wanted
-    return False
+class _Progress:
+    """Asks how far the leases are; says so now and then."""
+
+    def __init__(self, stage: Stage, wanted: dict[int, int]) -> None:
+        self._stage, self._wanted, self._say_at = stage, wanted, time.monotonic() + SAY_SECONDS
+
+    def is_done(self) -> bool:
+        self._stage.pause(0.2)
+        with contextlib.suppress(psycopg.Error):
+            found = leases(self._stage)
+            if time.monotonic() > self._say_at:
+                self._say_at += SAY_SECONDS
+                said = f"{sum(found.values())} of {sum(self._wanted.values())}"
+                self._stage.history.say(f"  the leases are at {said}")
+            return found == self._wanted
+        return False
 
 
 def _is_running(stage: Stage) -> bool:
