@@ -44,7 +44,7 @@ class Builder:
     def intend(self, name: str, project: str, draft: Draft, author: Mapping[str, str]) -> None:
         """Write down what is to be made. A topic that is there already is never ours to delete."""
         topic = draft.kind.topic_of(name)
-        is_ours = bool(draft.kind.topic_prefix) and topic not in self._admin.topics()
+        is_ours = bool(draft.kind.topic_prefix) and not self._admin.has_topic(topic or "")
         with self._database.transaction() as transaction:
             store.add(transaction, name, project, draft, author)
             store.owns_topic(transaction, name, yes=is_ours)
@@ -57,7 +57,8 @@ class Builder:
         try:
             with self._database.transaction() as transaction:
                 _hold(transaction, name)
-                self._make_topic(name, draft)
+                if not self._make_topic(name, draft):
+                    store.owns_topic(transaction, name, yes=False)
                 schemas = store.former_schemas(transaction, name, draft.type)
                 schemas += [draft.schema] if draft.schema else []
                 relations.make(transaction, draft.type, name, project, schemas)
@@ -69,10 +70,11 @@ class Builder:
             self._undo_quietly(name)
             raise
 
-    def _make_topic(self, name: str, draft: Draft) -> None:
+    def _make_topic(self, name: str, draft: Draft) -> bool:
+        """Whether it has one that was not there before."""
         topic = draft.kind.topic_of(name)
-        if topic is None or topic in self._admin.topics():
-            return
+        if topic is None or self._admin.has_topic(topic):
+            return False
         if draft.kind.shared_topic:
             draft = SHARED
         retention = str(draft.retention_ms)
@@ -81,7 +83,7 @@ class Builder:
             "segment.ms": retention,
             "max.message.bytes": str(LARGEST_BATCH),
         }
-        self._admin.create_topic(topic, draft.partition_count, draft.replication, config)
+        return self._admin.create_topic(topic, draft.partition_count, draft.replication, config)
 
     def take_away(self, name: str, kind: Kind) -> None:
         """Finish what a deletion has begun: its view is gone, its persister was told to stop."""

@@ -19,7 +19,7 @@ from confluent_kafka.admin._listoffsets import OffsetSpec
 from confluent_kafka.admin._metadata import ClusterMetadata
 from confluent_kafka.cimpl import NewPartitions, NewTopic
 
-from grnry.errors import InUse, NotFound
+from grnry.errors import GranaryError, InUse, NotFound
 from grnry.log.cluster import Cluster, Conf
 from grnry.log.model import BEGINNING, END, Group, Lag, Member, Progress, Setting, Span, Topic
 from grnry.log.records import LogAway, Partition
@@ -68,6 +68,23 @@ class Admin:
         """Each topic and how many partitions it has."""
         found = self._metadata().topics
         return {name: len(topic.partitions) for name, topic in found.items()}
+
+    def has_topic(self, name: str) -> bool:
+        """Whether it is there: the controller's word, as brokers tell of a deleted one for longer.
+
+        To who may not make topics the brokers' word has to do.
+        """
+        if name not in self.topics():
+            return False
+        made = self._client.create_topics(
+            [NewTopic(name, 1, 1)], operation_timeout=SECONDS, validate_only=True
+        )
+        try:
+            return not unless(KafkaError.TOPIC_ALREADY_EXISTS, made[name])
+        except LogAway:
+            raise
+        except GranaryError:
+            return True
 
     def describe(self, names: Collection[str]) -> dict[str, Topic]:
         """The topics of these names that there are, with their ids."""

@@ -23,6 +23,16 @@ def test_a_topic_is_made_once_and_deleted_once(admin: Admin, name: str) -> None:
     assert not admin.delete_topic(name)
 
 
+def test_what_is_just_deleted_is_there_no_more(admin: Admin, name: str) -> None:
+    """Apache Kafka's brokers list it for a moment longer."""
+    for _ in range(10):
+        assert not admin.has_topic(name)
+        assert admin.create_topic(name, 1, 1, {})
+        wait_until(lambda: admin.has_topic(name))
+        assert admin.delete_topic(name)
+    assert not admin.has_topic(name)
+
+
 def test_a_topic_that_is_made_again_has_another_id(admin: Admin, name: str) -> None:
     assert admin.topic_id(name) is None
     ids = set()
