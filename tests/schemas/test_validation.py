@@ -99,7 +99,11 @@ def test_a_recursive_schema_names_the_property_at_fault() -> None:
     validator = RecordValidator(live_segment_schema(live(tree)))
     assert validator.problem({"id": 1, "kids": [{"id": 2, "kids": []}]}) is None
     wrong = {"id": 1, "n": 1, "kids": [{"id": 2, "kids": [{}]}]}
-    assert validator.problem(wrong) == "not valid under the schema: 'kids'"
+    assert validator.problem(wrong) == "#/kids: not valid under the schema"
+    assert validator.problem({"id": 1, "n": 2**63}) == (
+        "#/n: 9223372036854775808 is greater than the maximum of 9223372036854775807"
+    )
+    assert validator.problem({}) == '#: "id" is a required property'
 
 
 def test_alternatives_that_call_themselves_twice_end_on_a_deep_record() -> None:
@@ -111,7 +115,7 @@ def test_alternatives_that_call_themselves_twice_end_on_a_deep_record() -> None:
     reason = problem(
         {"id": 1, "a": record}, {"a": {"$ref": "#/definitions/n"}}, definitions=definitions
     )
-    assert reason == "not valid under the schema: 'a'"
+    assert reason == "#/a: not valid under the schema"
 
 
 def test_an_evil_pattern_takes_linear_time() -> None:

@@ -12,6 +12,7 @@ from grnry.schemas.columns import Column, ColumnType, Default, columns_of
 from grnry.schemas.compatibility import Break, breaks
 from grnry.schemas.document import JsonSchema
 from grnry.schemas.errors import SchemaError, SchemaProblem
+from grnry.schemas.formats import is_of
 from grnry.schemas.live_segments import GivenSchema, given_schema, live_segment_schema
 from grnry.schemas.tables import (
     AddColumn,
@@ -43,6 +44,7 @@ __all__ = [
     "changes",
     "columns_of",
     "given_schema",
+    "is_of",
     "live_segment_schema",
     "table_of",
 ]

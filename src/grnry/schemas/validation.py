@@ -26,8 +26,10 @@ class RecordValidator:
         self._root = Root(schema)
         self._recursive = schema.recursive
         effective = schema.effective
-        demanded = {**effective, "allOf": [*effective.get("allOf", []), _of_columns(schema)]}
+        demands = _of_columns(schema)
+        demanded = {**effective, "allOf": [*effective.get("allOf", []), demands]}
         self._validator = build(demanded, schema.draft)
+        self._table = build(demands, schema.draft)
         self.is_valid = self._validator.is_valid
 
     def problem(self, record: Any) -> str | None:
@@ -37,24 +39,30 @@ class RecordValidator:
         if not isinstance(record, dict):
             return "the record is not an object"
         if self._recursive:
-            return self._named(record)
-        try:
-            self._validator.validate(record)
-        except jsonschema_rs.ValidationError as error:
-            return _shortened(f"{path_of(error.instance_path)}: {_message(error)}")
-        return None
+            return _said(self._table, record) or self._named(record)
+        return _said(self._validator, record)
 
     def _named(self, record: dict[str, Any]) -> str:
         """The properties at fault; the whole account of a recursive schema may have no end."""
         known = Known([self._root.node])
+        missing = [f'"{name}" is a required property' for name in known.required - record.keys()]
+        if missing:
+            return _shortened(f"#: {missing[0]}")
         faults = [
-            name
+            path_of([name])
             for name, value in record.items()
             if not all(node.accepts(value) for node in known.property_nodes(name))
         ]
-        if not faults:
-            return "the record is not valid under the schema"
-        return _shortened(f"not valid under the schema: {', '.join(map(repr, faults))}")
+        return _shortened(f"{', '.join(faults) or '#'}: not valid under the schema")
+
+
+def _said(validator: jsonschema_rs.Validator, record: Any) -> str | None:
+    """The first thing that is wrong, and where."""
+    try:
+        validator.validate(record)
+    except jsonschema_rs.ValidationError as error:
+        return _shortened(f"{path_of(error.instance_path)}: {_message(error)}")
+    return None
 
 
 def _of_columns(schema: JsonSchema) -> dict[str, Any]:

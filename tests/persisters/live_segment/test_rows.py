@@ -107,10 +107,35 @@ def test_values_survive(table: Any, name: str, score: float, number: int) -> Non
         (b'{"id": 1, "name": "a\\u0000b"}', "#/name: has the character U+0000"),
         (b'{"id": 1, "born": "2023-02-29"}', "#/born"),
         (b"[" * 100_000, "nested too deeply"),
+        (b'{"id": 1, "score": 1' + b"0" * 400 + b"}", "#/score: is beyond the range of double"),
+        (b'{"id": 1, "score": 1' + b"0" * 5000 + b"}", "a number that is beyond all range"),
+        (b'{"id": 1, "extra": [1e400]}', "a number that is beyond all range"),
+        (b'{"id": 1, "score": NaN}', "the record is not JSON: unexpected character"),
+        (b'{"id": 1, "name": "\\ud800"}', "the record is not JSON: no low surrogate"),
+        (b"", "the record is not JSON: Input is a zero-length"),
     ],
 )
 def test_what_is_no_row_says_why(value: bytes, reason: str) -> None:
     assert reason in why(None, value)
+
+
+def nested(depth: int, inner: str = "") -> bytes:
+    return f'{{"id": 1, "extra": {"[" * depth}{inner}{"]" * depth}}}'.encode()
+
+
+@pytest.mark.parametrize("extra", [{}, {"enum": [1, [1]]}, {"type": "array", "uniqueItems": True}])
+def test_any_depth_is_a_row_or_a_reason(extra: Any) -> None:
+    """Reading, checking and writing have bounds of their own."""
+    schema = {"type": "object", "properties": {"id": {"type": "integer"}, "extra": extra}}
+    rows = RowMaker(1, live_segment_schema(schema))
+    said = set()
+    for depth in range(1, 1200):
+        try:
+            rows.line(None, nested(depth))
+        except Unstorable as error:
+            said.add(str(error))
+        rows.key_of(None, nested(depth))
+    assert "the record is nested too deeply" in said
 
 
 def test_a_record_without_a_value_deletes_the_row_of_its_key() -> None:
@@ -119,11 +144,6 @@ def test_a_record_without_a_value_deletes_the_row_of_its_key() -> None:
     assert ROWS.id_of((-7).to_bytes(8, "big", signed=True)) == -7
     assert newest([TEXT_KEYS.line(b"a", None), TEXT_KEYS.line(b'"b"', None)])[1] == [b"a", b"b"]
     assert TEXT_KEYS.id_of(b"a") == "a"
-
-
-@pytest.mark.parametrize("key", [None, b"", b"x", b"9223372036854775808", b"\xff", b'"'])
-def test_a_deletion_without_an_id(key: bytes | None) -> None:
-    assert "deletion" in why(key, None)
 
 
 def test_of_each_id_the_last_line_counts() -> None:

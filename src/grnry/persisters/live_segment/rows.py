@@ -6,12 +6,15 @@ Values travel in the binary format of their columns. Times and uuids travel as t
 server casts: it knows their every form.
 """
 
+import struct
 from collections.abc import Callable, Iterable, Sequence
 from struct import Struct
 from typing import Any
 
 import msgspec
+import orjson
 
+from grnry.persisters.live_segment.keys import key_maker, key_of_deletion
 from grnry.schemas import Column, ColumnType, JsonSchema, RecordValidator, columns_of
 from grnry.sinks.target import Unstorable
 
@@ -20,9 +23,6 @@ TRAILER = b"\xff\xff"
 NULL = b"\xff\xff\xff\xff"
 CAST = frozenset((ColumnType.TIMESTAMPTZ, ColumnType.DATE, ColumnType.UUID))
 """What travels as text."""
-
-LONGEST_KEY = 2000
-"""Bytes of an id: an index entry has to fit a third of a page."""
 
 Encode = Callable[[Any], bytes]
 
@@ -52,7 +52,7 @@ class RowMaker:
         self.version = version
         self.columns = columns_of(schema)
         key = self.columns[0]
-        self._key: Encode = _KEYS[key.type]
+        self._key: Encode = key_maker(key.type)
         self._key_type = key.type
         self._validator = RecordValidator(schema)
         self._is_valid = self._validator.is_valid
@@ -65,16 +65,17 @@ class RowMaker:
     def line(self, key: bytes | None, value: bytes | None) -> bytes:
         """What is stored for a record; raises Unstorable where nothing can be."""
         if value is None:
-            return self._line(self._key_of(key), b"")
+            return self._line(key_of_deletion(self._key_type, key), b"")
         try:
             record = self._decode(value)
+            if not self._is_valid(record):
+                raise Unstorable(self._validator.problem(record) or "the record is not valid")
+            return self._line(self._key(record["id"]), self._tuple(record))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise Unstorable(f"the record is not JSON: {error}") from error
-        except RecursionError:
-            raise Unstorable("the record is nested too deeply") from None
-        if not self._is_valid(record):
-            raise Unstorable(self._validator.problem(record) or "the record is not valid")
-        return self._line(self._key(record["id"]), self._tuple(record))
+            raise Unstorable(_why_unread(value, error)) from error
+        except (RecursionError, ValueError) as error:
+            # The validator raises the second, and each step ends at a depth of its own.
+            raise Unstorable("the record is nested too deeply") from error
 
     def _tuple(self, record: dict[str, Any]) -> bytes:
         parts = [self._begin]
@@ -96,7 +97,7 @@ class RowMaker:
         """The id of a record of which no line can be made, where it has one that can be read."""
         try:
             if value is None:
-                return self._key_of(key)
+                return key_of_deletion(self._key_type, key)
             record = self._decode(value)
             id_: Any = record.get("id") if isinstance(record, dict) else None
             is_number = isinstance(id_, int | float) and not isinstance(id_, bool)
@@ -104,16 +105,6 @@ class RowMaker:
             return self._key(id_) if fits else None
         except (ValueError, OverflowError, RecursionError, msgspec.DecodeError, Unstorable):
             return None
-
-    def _key_of(self, key: bytes | None) -> bytes:
-        """The id in a record's key, as the deletion of a row has it."""
-        if not key:
-            raise Unstorable("a deletion has the id as its key, and this one has none")
-        try:
-            text = msgspec.json.decode(key, type=str) if key[:1] == b'"' else key.decode()
-            return self._key(int(text) if self._key_type is ColumnType.BIGINT else text)
-        except (ValueError, OverflowError, msgspec.DecodeError) as error:
-            raise Unstorable(f"the key {key[:60]!r} of a deletion is no id") from error
 
     def sample(self) -> bytes:
         """A line that fits the table."""
@@ -161,6 +152,17 @@ def version_of(line: bytes) -> int:
     return version
 
 
+def _why_unread(value: bytes, error: Exception) -> str:
+    """In the words of a reader that names the place."""
+    try:
+        orjson.loads(value)
+    except orjson.JSONDecodeError as told:
+        error = told
+    if isinstance(error, msgspec.ValidationError) or "infinity" in str(error):
+        return f"the record has a number that is beyond all range: {error}"
+    return f"the record is not JSON: {error}"
+
+
 def _absent(column: Column) -> bytes:
     """What stands for a property that a record does not have."""
     if column.default is None or column.default.value is None:
@@ -173,7 +175,10 @@ def _bigint(value: Any) -> bytes:
 
 
 def _double(value: Any) -> bytes:
-    return _DOUBLE(8, value)
+    try:
+        return _DOUBLE(8, value)
+    except struct.error:
+        raise ValueError("is beyond the range of double precision") from None
 
 
 def _boolean(value: Any) -> bytes:
@@ -192,24 +197,6 @@ def _jsonb(value: Any) -> bytes:
     return b"%b\x01%b" % (_LENGTH(len(encoded) + 1), encoded)
 
 
-def _bigint_key(value: Any) -> bytes:
-    return int(value).to_bytes(8, signed=True)
-
-
-def _text_key(value: Any) -> bytes:
-    if "\0" in value:
-        raise Unstorable("#/id has the character U+0000, which a text in PostgreSQL cannot hold")
-    encoded: bytes = value.encode()
-    if len(encoded) > LONGEST_KEY:
-        raise Unstorable(f"#/id is longer than {LONGEST_KEY} bytes")
-    return encoded
-
-
-_KEYS: dict[ColumnType, Encode] = {
-    ColumnType.BIGINT: _bigint_key,
-    ColumnType.UUID: lambda value: _text_key(value.lower()),
-    **dict.fromkeys((ColumnType.TEXT, ColumnType.TIMESTAMPTZ, ColumnType.DATE), _text_key),
-}
 _ENCODERS: dict[ColumnType, Encode] = {
     ColumnType.BIGINT: _bigint,
     ColumnType.DOUBLE: _double,
