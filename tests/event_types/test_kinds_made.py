@@ -140,6 +140,21 @@ def test_a_schema_that_is_none(caller: Caller, schema: Any, reason: str) -> None
     assert any(reason in each for each in reasons), reasons
 
 
+def test_a_table_that_is_read_is_purged_whole_or_not_at_all(caller: Caller) -> None:
+    caller.post("/event-types/seen", body("live_segment", "seen"))
+    with caller.granary.platform() as connection:
+        connection.execute("create view global.seeing as select * from global.grnry_live_sgmt_seen")
+        refused = caller.delete("/event-types/seen?purge=true", 412)
+        assert refused["message"] == (
+            "Event Type 'seen' is in use: 'global.grnry_live_sgmt_seen' is read by"
+            " view global.seeing."
+        )
+        assert caller.get("/event-types/seen/latest")["name"] == "seen"
+        connection.execute("drop view global.seeing")
+    caller.delete("/event-types/seen?purge=true")
+    assert "grnry_live_sgmt_seen" not in relations(caller)
+
+
 def test_a_deleted_name_belongs_to_the_project_that_wrote_it(caller: Caller) -> None:
     caller.post("/event-types/kept-name", body("data_in", "kept-name"))
     caller.granary.do("persister", "start", "kept-name")

@@ -44,7 +44,8 @@ def _purge(database: Database, project: str, name: str, kind: str, *, drop: bool
             if gone == PURGE_ROWS:
                 continue
             if kind == LIVE_SEGMENT:
-                expect_that_nobody_reads(transaction, kind, name, project)
+                if drop:
+                    expect_that_nobody_reads(transaction, kind, name, project)
                 purged += relations.purge_table(transaction, name, project, drop=drop)
             if drop:
                 store.forget_former(transaction, name, kind)

@@ -248,7 +248,7 @@ class EventTypes:
         that was interrupted, and was to be purged, finishes it.
         """
         try:
-            kind = self._intend_to_delete(project, name, expect)
+            kind = self._intend_to_delete(project, name, expect, with_data=with_data)
         except NotFound:
             if not with_data:
                 raise
@@ -262,7 +262,7 @@ class EventTypes:
             self._forget_where_nothing_is_left(name, kind.name)
 
     def _intend_to_delete(
-        self, project: str, name: str, expect: Callable[[EventType], None]
+        self, project: str, name: str, expect: Callable[[EventType], None], *, with_data: bool
     ) -> Kind:
         with self._database.transaction() as transaction:
             if not store.lock(transaction, name, project):
@@ -271,7 +271,8 @@ class EventTypes:
             expect(latest)
             refuse_while_used(name, self._of_neighbours(transaction, [name]))
             kind = latest.draft.type
-            if kind != LIVE_SEGMENT:
+            # The table of a live segment stays, for who reads it, unless that goes as well.
+            if with_data or kind != LIVE_SEGMENT:
                 expect_that_nobody_reads(transaction, kind, name, project)
             # With the intent, as only a view can refuse to go; from here on all can be retried.
             try:

@@ -35,6 +35,7 @@ class EventStore:
     """
 
     keeps_first = True
+    owns_constraints = True
 
     def __init__(self, event_type: str, grace: str = GRACE, *, random_ids: bool = False) -> None:
         self._name = event_type

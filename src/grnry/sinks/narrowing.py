@@ -15,6 +15,8 @@ from grnry.sinks.batch import Batch, DeadLetter
 from grnry.sinks.target import Connection, Target
 from grnry.sinks.verdict import NoRowFits, Verdict, verdict_of
 
+CONSTRAINTS, NOT_NULL, RAISED = "23", "23502", "P0001"
+
 _LINE = re.compile(r"COPY \S+, line (\d+)")
 
 
@@ -56,14 +58,26 @@ def _try(connection: Connection, target: Target, lines: list[bytes]) -> psycopg.
 
 
 def _expect_that_a_sample_fits(connection: Connection, target: Target) -> None:
-    """A table that takes nothing at all is no reason to give records up."""
+    """A table that takes nothing at all is no reason to give records up.
+
+    Where people may give a table constraints and triggers, those are about values: what they say of
+    the sample, which has none, says nothing of the table.
+    """
     try:
         with connection.transaction(force_rollback=True):
             target.store_carefully(connection, [target.sample()])
     except psycopg.Error as error:
+        if not target.owns_constraints and _is_about_values(error):
+            return
         if verdict_of(error) is not Verdict.RECORDS:
             raise
-        raise NoRowFits(_reason(error)) from error
+        raise NoRowFits(f"no row fits, nor does one of empty values: {_reason(error)}") from error
+
+
+def _is_about_values(error: psycopg.Error) -> bool:
+    """Not of a column that has to have a value and is none of ours: that is about the table."""
+    state = error.sqlstate or ""
+    return state == RAISED or (state.startswith(CONSTRAINTS) and state != NOT_NULL)
 
 
 def _good_lines(error: psycopg.Error, size: int) -> int:

@@ -21,6 +21,9 @@ class Target(Protocol):
     keeps_first: bool
     """Whether the first record of a row stays, and not the last."""
 
+    owns_constraints: bool
+    """Whether its table has no constraints but ours, all of which a sample passes."""
+
     def line(self, record: Record) -> bytes:
         """What is stored for a record; raises Unstorable where nothing can be."""
         ...

@@ -27,6 +27,7 @@ class LiveTable:
     """
 
     keeps_first = False
+    owns_constraints = False
 
     def __init__(self, event_type: str, schema: str, table: str) -> None:
         self._event_type = event_type

@@ -1,0 +1,147 @@
+"""What people do to a live segment's table, and what becomes of the records then."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import DictRow, dict_row
+
+from grnry.database.leases import Leases
+from grnry.persisters.live_segment.table import LiveTable
+from grnry.sinks.batch import Batch
+from grnry.sinks.verdict import Verdict, verdict_of
+from grnry.sinks.writer import Writer
+from tests.sinks.records import TOPIC, Made
+
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "integer"},
+        "name": {"type": "string"},
+        "age": {"type": "integer"},
+    },
+}
+MAKE = """
+set search_path = global;
+create table live (id bigint primary key, name text, age bigint);
+grant select, insert, update, delete on live to grnry_worker;
+grant usage on schema global to grnry_worker;
+"""
+RAISING = """
+create function refuse() returns trigger language plpgsql as
+  $$begin if new.age < 18 then raise exception 'too young: %', new.age; end if; return new; end$$;
+create trigger refuse before insert or update on live for each row execute function refuse();
+"""
+OF_ANOTHER = """
+create table ages (age bigint primary key);
+insert into ages values (20);
+alter table live add foreign key (age) references ages;
+grant select on ages to grnry_worker;
+"""
+OF_A_RECORD = {
+    "a check": (
+        "alter table live add check (age >= 18)",
+        "23514",
+        "violates check constraint",
+    ),
+    "a check of a text": (
+        "alter table live add check (name <> '')",
+        "23514",
+        "violates check",
+    ),
+    "a unique column": ("create unique index on live (name)", "23505", "duplicate key"),
+    "a trigger": (RAISING, "P0001", "too young: 7"),
+    "not null": (
+        "alter table live alter name set not null",
+        "23502",
+        "null value in column",
+    ),
+    "a narrower type": ("alter table live alter age type smallint", "22003", "out of range"),
+    "a shorter text": ("alter table live alter name type varchar(1)", "22001", "too long"),
+    "a reference": (
+        OF_ANOTHER,
+        "23503",
+        "violates foreign key",
+    ),
+}
+BAD = {"22003": {"age": 70000}, "22001": {"name": "long"}, "23505": {"name": "same"}}
+OF_THE_TABLE = {
+    "gone": "drop table live",
+    "renamed": "alter table live rename to elsewhere",
+    "a column renamed": "alter table live rename name to other",
+    "a column gone": "alter table live drop name",
+    "another type": "alter table live alter age type date using null",
+    "no key": "alter table live drop constraint live_pkey",
+    "a column more that must be filled": "alter table live add more int not null",
+    "no rights": "revoke insert on live from grnry_worker",
+}
+
+
+def made(at: int, **record: Any) -> Made:
+    return Made(at, json.dumps({"id": at, **record}).encode())
+
+
+@pytest.fixture(name="owner")
+def an_owner(database_url: str) -> Iterator[psycopg.Connection[DictRow]]:
+    with psycopg.connect(database_url, autocommit=True, row_factory=dict_row) as connection:
+        connection.execute(MAKE.encode())
+        connection.execute(
+            "insert into grnry.event_types (name, project, type, display_name, replication,"
+            " partition_count, retention_ms, created_by, modified_by, phase)"
+            " values ('live', 'global', 'live_segment', 'live', 1, 1, 1, '{}', '{}', 'ready')"
+        )
+        connection.execute(
+            "insert into grnry.event_type_versions"
+            " (name, version, eventstore_ttl, schema_document) values ('live', 1, 'P1D', %s)",
+            [json.dumps(SCHEMA)],
+        )
+        yield connection
+
+
+@pytest.fixture
+def write(
+    owner: psycopg.Connection[DictRow], worker_database_url: str
+) -> Iterator[Callable[..., None]]:
+    target = LiveTable("live", "global", "live")
+    writer = Writer(worker_database_url, "live", Leases("live", "first"), target)
+    writer.take([(TOPIC, 0)])
+    yield lambda *records: writer.write(Batch.of(records, target))
+    writer.disconnect()
+
+
+def rows(owner: psycopg.Connection[DictRow], statement: str) -> list[dict[str, Any]]:
+    return owner.execute(statement.encode()).fetchall()
+
+
+@pytest.mark.parametrize("name", OF_A_RECORD)
+def test_one_record_that_a_constraint_refuses_costs_one_record(
+    owner: psycopg.Connection[DictRow], write: Callable[..., None], name: str
+) -> None:
+    statement, sqlstate, reason = OF_A_RECORD[name]
+    owner.execute(statement.encode())
+    bad = BAD.get(sqlstate, {"age": 7} if "text" not in name else {"name": ""})
+    if sqlstate == "23505":
+        write(made(1, name="same"))
+    write(made(2, **bad))  # alone, so that nothing else tells that the table takes rows
+    write(made(3, name="c", age=20), made(4, **bad), made(5, name="e", age=20))
+    letters = rows(owner, "select record_offset, sqlstate, reason from grnry.dead_letters")
+    assert {letter["record_offset"]: letter["sqlstate"] for letter in letters} == {
+        2: sqlstate,
+        4: sqlstate,
+    }
+    assert reason in letters[0]["reason"]
+    assert {row["id"] for row in rows(owner, "select id from live")} - {1} == {3, 5}
+
+
+@pytest.mark.parametrize("name", OF_THE_TABLE)
+def test_a_table_that_takes_no_row_is_waited_for(
+    owner: psycopg.Connection[DictRow], write: Callable[..., None], name: str
+) -> None:
+    owner.execute(OF_THE_TABLE[name].encode())
+    with pytest.raises(psycopg.Error) as refused:
+        write(made(1, name="a", age=1), made(2, age="old"))
+    assert verdict_of(refused.value) is Verdict.TABLE
+    assert rows(owner, "select from grnry.dead_letters") == []
+    assert rows(owner, "select from grnry.leases where next_offset is not null") == []
