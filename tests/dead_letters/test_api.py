@@ -129,6 +129,8 @@ def test_what_is_wrong_is_named(poisoned: Poisoned) -> None:
     assert caller.reasons({"offset": -1}, f"{path}:replay").keys() >= {"offset"}
     caller.post(f"{path}:replay", {"partition": 0, "offset": 99, "payload": "{}"}, 404)
     caller.get(f"{path}/0/99", 404)
+    refused = caller.delete(f"{path}?offset=1", 400)  # of whichever partition it is not meant
+    assert refused["message"] == "Parameter 'partition' must be given where 'offset' is."
     for method in (caller.get, caller.delete):
         missing = method("/dead-letters/grnry-p-pg-nowhere", 404)
         assert missing["message"] == "Deployment 'grnry-p-pg-nowhere' not found."

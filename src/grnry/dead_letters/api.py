@@ -19,10 +19,10 @@ from grnry.dead_letters.bodies import (
 )
 from grnry.dead_letters.model import ALL, OPEN, LetterState, Selection
 from grnry.dead_letters.service import DeadLetters, replayable
-from grnry.errors import BadInput
+from grnry.errors import BadInput, Problem
 from grnry.http.answers import json_answer
 from grnry.http.conditions import IfNoneMatch, entity_tag
-from grnry.http.context import CurrentIdentity
+from grnry.http.context import CurrentIdentity, note_problems
 from grnry.http.links import Links, href
 from grnry.http.openapi import errors
 from grnry.http.paging import AnyPage, page_links
@@ -82,6 +82,8 @@ async def _dropped(
         int | None, Query(ge=0, le=LARGEST_OFFSET, description="Only this one of a partition.")
     ] = None,
 ) -> Selection:
+    if offset is not None and partition is None:
+        note_problems([Problem("partition", "must be given where 'offset' is")])
     return Selection(states, reason or None, partition, offset)
 
 

@@ -19,6 +19,7 @@ from grnry.dead_letters import store
 from grnry.log.admin import Admin
 from grnry.log.producer import Producer
 from grnry.log.records import LARGEST_BATCH, LogRefused, Outgoing
+from grnry.persisters.kinds import PG
 
 logger = logging.getLogger(__name__)
 
@@ -121,7 +122,7 @@ def topic_of(row: Row) -> str | None:
     """Where its copy goes; none where its deployment is gone."""
     if row["kind"] is None:
         return None
-    if row["kind"] == "pg":
+    if row["kind"] == PG:
         return f"grnry_persister_dlq_{row['event_type']}"
     return f"{row['topic']}_dlq"
 

@@ -8,7 +8,6 @@ from grnry.database.transaction import Reading
 from grnry.dead_letters import store
 from grnry.dead_letters.model import (
     OPEN,
-    SHOWN_BYTES,
     Letter,
     LetterState,
     Reason,
@@ -55,22 +54,19 @@ class DeadLetters:
         with self._database.reading() as reading:
             event_type = _expect(reading, project, deployment)
             source, reasons = store.tally(reading, deployment, event_type, selection.states)
-            is_all = selection == Selection(selection.states)
+            total = (
+                store.count(reading, deployment, selection)
+                if selection.reason
+                else sum(source.counts[state] for state in selection.states)
+            )
             return Page(
                 source,
                 _status(reading, deployment),
                 reasons,
-                store.letters(
-                    reading,
-                    deployment,
-                    selection,
-                    limit=limit,
-                    skipped=skipped,
-                    shown_bytes=SHOWN_BYTES,
+                store.page(
+                    reading, deployment, selection, limit=limit, skipped=skipped, total=total
                 ),
-                sum(source.counts[state] for state in selection.states)
-                if is_all
-                else store.count(reading, deployment, selection),
+                total,
             )
 
     def letter(self, project: str, deployment: str, partition: int, offset: int) -> Letter:
@@ -78,10 +74,10 @@ class DeadLetters:
         selection = Selection(partition=partition, offset=offset)
         with self._database.reading() as reading:
             _expect(reading, project, deployment)
-            found = store.letters(reading, deployment, selection, limit=1)
-        if not found:
+            found = store.letter(reading, deployment, selection)
+        if found is None:
             raise _nothing_there(deployment, selection)
-        return found[0]
+        return found
 
     def replay(
         self, project: str, deployment: str, selection: Selection, by: str, *, forced: bool

@@ -5,9 +5,17 @@ from datetime import datetime
 from itertools import groupby
 
 from grnry.database.queries import Queries, load
-from grnry.database.sql import Composed
+from grnry.database.sql import SQL, Composed
 from grnry.database.transaction import Reading, Row, Transaction
-from grnry.dead_letters.model import OPEN, Letter, LetterState, Reason, Selection, Source
+from grnry.dead_letters.model import (
+    OPEN,
+    SHOWN_BYTES,
+    Letter,
+    LetterState,
+    Reason,
+    Selection,
+    Source,
+)
 
 MOST_REASONS = 50
 
@@ -29,12 +37,11 @@ def tally(
     reading: Reading, deployment: str, event_type: str, states: Sequence[LetterState]
 ) -> tuple[Source, list[Reason]]:
     """How many there are, and the most frequent reasons of those in some states."""
-    values = {"deployment": deployment, "states": [state.value for state in states]}
-    rows = reading.rows(_queries().tally, **values, limit=MOST_REASONS)
-    reasons = [
-        Reason(row["reason"], row["sqlstate"], row["count"]) for row in rows if not row["state"]
-    ]
-    return _source(deployment, event_type, [row for row in rows if row["state"]]), reasons
+    rows = reading.rows(_queries().tally, deployment=deployment)
+    named = {"deployment": deployment, "states": [state.value for state in states]}
+    found = reading.planned_anew(_queries().reasons, **named, limit=MOST_REASONS)
+    reasons = [Reason(row["reason"], row["sqlstate"], row["count"]) for row in found]
+    return _source(deployment, event_type, rows), reasons
 
 
 def _source(deployment: str, event_type: str, rows: Sequence[Row]) -> Source:
@@ -50,27 +57,52 @@ def _source(deployment: str, event_type: str, rows: Sequence[Row]) -> Source:
 
 
 def count(reading: Reading, deployment: str, selection: Selection) -> int:
+    """How many failed for one reason."""
     values = {"deployment": deployment, **selection.values()}
-    return int(reading.planned_anew(_some("count"), **values)[0]["count"])
+    return int(reading.planned_anew(_queries().count, **values)[0]["count"])
 
 
-def letters(
+def letter(reading: Reading, deployment: str, selection: Selection) -> Letter | None:
+    """One of them, whole."""
+    values = {"deployment": deployment, **selection.values(), "bytes": 2**30}
+    found = reading.planned_anew(
+        _queries().composed("letter", shown=_queries().shown, condition=_queries().condition),
+        **values,
+    )
+    return Letter.from_row(found[0]) if found else None
+
+
+def page(
     reading: Reading,
     deployment: str,
     selection: Selection,
     *,
     limit: int,
-    skipped: int = 0,
-    shown_bytes: int = 2**30,
+    skipped: int,
+    total: int,
 ) -> list[Letter]:
-    """In the order in which they failed."""
+    """Some of all that are in some states, of one reason or of any, in the order of their failing.
+
+    Counted from the nearer end, so that the last page costs what the first one does.
+    """
+    limit = min(limit, total - skipped)
+    if limit <= 0:
+        return []
+    behind = total - skipped - limit
+    is_behind = behind < skipped
+    statement = _queries().composed(
+        "page",
+        shown=_queries().shown,
+        condition=_queries().of_reason if selection.reason else _queries().of_deployment,
+        direction=SQL("desc" if is_behind else "asc"),
+    )
     rows = reading.planned_anew(
-        _some("letters"),
+        statement,
         deployment=deployment,
         **selection.values(),
         limit=limit,
-        skipped=skipped,
-        bytes=shown_bytes,
+        skipped=behind if is_behind else skipped,
+        bytes=SHOWN_BYTES,
     )
     return [Letter.from_row(row) for row in rows]
 
@@ -116,6 +148,11 @@ def expire(
     """Drop those that failed before and were warned of by then."""
     rows = transaction.rows(_queries().expire, before=before, warned=warned, limit=limit)
     return [(row["deployment"], row["state"]) for row in rows]
+
+
+def sum_up(transaction: Transaction, limit: int) -> int:
+    """Sum up what was counted since the last time; how many rows it were."""
+    return int(transaction.value(_queries().sum_up, limit=limit))
 
 
 def _some(name: str) -> Composed:

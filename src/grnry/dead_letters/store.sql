@@ -14,42 +14,103 @@ with known as (
   join grnry.event_types as event_type on event_type.name = persister.event_type
   where event_type.project = %(project)s
 )
-select known.deployment, known.event_type, tally.*
+select known.deployment, known.event_type, tally.state, tally.count, tally.warned, first.oldest
 from known
 cross join lateral (
-  select state, count(*) as count, count(warned_at) as warned, min(failed_at) as oldest
-  from grnry.dead_letters
-  where deployment = known.deployment
+  select state, sum(letters)::bigint as count, sum(warned)::bigint as warned
+  from grnry.dead_letter_counts
+  where deployment = known.deployment and reason is null
   group by state
+  having sum(letters) > 0
 ) as tally
+cross join lateral (
+  select failed_at as oldest from grnry.dead_letters
+  where deployment = known.deployment and state = tally.state
+  order by id
+  limit 1
+) as first
 order by known.deployment;
 
 -- name: tally
--- All that is counted of a deployment, gone through once: by state, and by the frequent reasons.
-with tally as materialized (
-  select state, coalesce(last_reason, reason) as reason,
-    case when last_reason is null then sqlstate else last_sqlstate end as sqlstate,
-    count(*) as count, count(warned_at) as warned, min(failed_at) as oldest
-  from grnry.dead_letters
-  where deployment = %(deployment)s
-  group by 1, 2, 3
-)
-(
-  select state, null as reason, null as sqlstate, sum(count)::bigint as count,
-    sum(warned)::bigint as warned, min(oldest) as oldest
-  from tally
+select tally.state, tally.count, tally.warned, first.oldest
+from (
+  select state, sum(letters)::bigint as count, sum(warned)::bigint as warned
+  from grnry.dead_letter_counts
+  where deployment = %(deployment)s and reason is null
   group by state
-) union all (
-  select null, reason, sqlstate, sum(count)::bigint as count, 0, null
-  from tally
-  where state = any(%(states)s)
-  group by reason, sqlstate
-  order by count desc, reason, sqlstate
-  limit %(limit)s
-);
+  having sum(letters) > 0
+) as tally
+cross join lateral (
+  select failed_at as oldest from grnry.dead_letters
+  where deployment = %(deployment)s and state = tally.state
+  order by id
+  limit 1
+) as first;
+
+-- name: reasons
+-- Counted are those that come first in any of the states. What was added since the keeper has summed up
+-- may be in several rows, so more of them are looked at than are answered.
+with candidate as (
+  select distinct listed.reason, listed.sqlstate
+  from unnest(%(states)s::text[]) as asked (state)
+  cross join lateral (
+    select reason, sqlstate from grnry.dead_letter_counts
+    where deployment = %(deployment)s and state = asked.state and reason is not null
+    order by letters desc
+    limit 2 * %(limit)s
+  ) as listed
+)
+select candidate.reason, candidate.sqlstate, counted.count
+from candidate
+cross join lateral (
+  select sum(letters)::bigint as count from grnry.dead_letter_counts as each
+  where each.deployment = %(deployment)s
+    and md5(coalesce(each.reason, '')) = md5(coalesce(candidate.reason, ''))
+    and each.state = any(%(states)s)
+    and each.reason = candidate.reason and each.sqlstate is not distinct from candidate.sqlstate
+) as counted
+where counted.count > 0
+order by counted.count desc, candidate.reason, candidate.sqlstate
+limit %(limit)s;
 
 -- name: count
-select count(*) from grnry.dead_letters as letter where {condition};
+select coalesce(sum(letters), 0)::bigint as count from grnry.dead_letter_counts
+where deployment = %(deployment)s and md5(coalesce(reason, '')) = md5(%(reason)s)
+  and state = any(%(states)s) and reason = %(reason)s;
+
+-- name: sum_up
+-- What is fresh becomes one row for each state and reason.
+with fresh as (
+  delete from grnry.dead_letter_counts
+  where id in (
+    select id from grnry.dead_letter_counts
+    where is_fresh
+    order by id
+    limit %(limit)s
+    for update skip locked
+  )
+  returning deployment, state, reason, sqlstate, letters, warned
+), change as (
+  select deployment, state, reason, sqlstate, sum(letters) as letters, sum(warned) as warned
+  from fresh
+  group by deployment, state, reason, sqlstate
+), before as (
+  delete from grnry.dead_letter_counts as sum
+  using change
+  where not sum.is_fresh and sum.deployment = change.deployment and sum.state = change.state
+    and md5(coalesce(sum.reason, '')) = md5(coalesce(change.reason, ''))
+    and sum.reason is not distinct from change.reason
+    and sum.sqlstate is not distinct from change.sqlstate
+  returning sum.deployment, sum.state, sum.reason, sum.sqlstate, sum.letters, sum.warned
+), summed as (
+  insert into grnry.dead_letter_counts
+    (deployment, state, reason, sqlstate, letters, warned, is_fresh)
+  select deployment, state, reason, sqlstate, sum(letters), sum(warned), false
+  from (select * from change union all select * from before) as both_of_them
+  group by deployment, state, reason, sqlstate
+  having sum(letters) <> 0 or sum(warned) <> 0
+)
+select count(*) as count from fresh;
 
 -- name: condition
 letter.deployment = %(deployment)s and letter.state = any(%(states)s)
@@ -57,8 +118,8 @@ and (%(reason)s::text is null or coalesce(letter.last_reason, letter.reason) = %
 and (%(partition)s::bigint is null or letter.partition = %(partition)s)
 and (%(record_offset)s::bigint is null or letter.record_offset = %(record_offset)s)
 
--- name: letters
-select letter.topic, letter.partition, letter.record_offset, letter.record_time, letter.key,
+-- name: shown
+letter.topic, letter.partition, letter.record_offset, letter.record_time, letter.key,
   substring(case when letter.is_edited then letter.edited_payload else letter.payload end
     from 1 for %(bytes)s) as payload,
   octet_length(case when letter.is_edited then letter.edited_payload else letter.payload end) as size,
@@ -67,10 +128,59 @@ select letter.topic, letter.partition, letter.record_offset, letter.record_time,
   case when letter.last_reason is null then letter.sqlstate else letter.last_sqlstate end as sqlstate,
   letter.reason as first_reason, letter.state, letter.attempts, letter.is_edited,
   letter.failed_at, letter.requested_at, letter.requested_by, letter.settled_at
+
+-- name: letter
+select {shown}
 from grnry.dead_letters as letter
 where {condition}
-order by letter.id
-limit %(limit)s offset %(skipped)s;
+limit 1;
+
+-- name: page
+-- Each state in its order by an index that has nothing else, so that those before the page are not read.
+with page as (
+  select id from (
+    (
+      select id from grnry.dead_letters as letter
+      where {condition} and state = 'failed' and 'failed' = any(%(states)s)
+      order by id {direction}
+      limit %(limit)s + %(skipped)s
+    )
+    union all
+    (
+      select id from grnry.dead_letters as letter
+      where {condition} and state = 'queued' and 'queued' = any(%(states)s)
+      order by id {direction}
+      limit %(limit)s + %(skipped)s
+    )
+    union all
+    (
+      select id from grnry.dead_letters as letter
+      where {condition} and state = 'replayed' and 'replayed' = any(%(states)s)
+      order by id {direction}
+      limit %(limit)s + %(skipped)s
+    )
+    union all
+    (
+      select id from grnry.dead_letters as letter
+      where {condition} and state = 'superseded' and 'superseded' = any(%(states)s)
+      order by id {direction}
+      limit %(limit)s + %(skipped)s
+    )
+  ) as one
+  order by id {direction}
+  limit %(limit)s offset %(skipped)s
+)
+select {shown}
+from page
+join grnry.dead_letters as letter using (id)
+order by letter.id;
+
+-- name: of_deployment
+deployment = %(deployment)s
+
+-- name: of_reason
+deployment = %(deployment)s and md5(coalesce(last_reason, reason)) = md5(%(reason)s)
+  and coalesce(last_reason, reason) = %(reason)s
 
 -- name: queue
 update grnry.dead_letters as letter

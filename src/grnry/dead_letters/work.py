@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from grnry.database.pool import Database
 from grnry.dead_letters.copies import Copier
+from grnry.dead_letters.counts import sum_up
 from grnry.dead_letters.retention import Retention
 from grnry.deployments import service as deployments
 from grnry.deployments.worker import run_worker
@@ -36,7 +37,7 @@ def ensure_keeper(database: Database) -> None:
 
 
 class KeeperWork:
-    """Copies what has no copy yet, and once an hour sees to what is old."""
+    """Sums up counts, copies what has no copy yet, and once an hour sees to what is old."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -63,6 +64,7 @@ class KeeperWork:
             is_due = time.monotonic() >= keep_at
             done = not is_due or self._do("retention", self._retention.keep)
             keep_at = time.monotonic() + KEEP_SECONDS if is_due and done else keep_at
+            done &= self._do("counts", lambda: sum_up(database, self._stopping))
             done &= self._do("copies", self._copier.copy)
             pause = COPY_SECONDS if done else TRY_AGAIN_SECONDS
         producer.close()

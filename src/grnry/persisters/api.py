@@ -199,11 +199,12 @@ class _Calls:
         return known.answer(entity_tag(condition, progress), answer)
 
     def act(self, request: Request, project: str, name: str, body: ActionBody) -> dict[str, Any]:
-        if body.action not in Action.__members__:
+        action = body.action or ""
+        if action not in Action.__members__:
             raise BadInput.of(
-                "action", f"was assigned an invalid value, provided value: '{body.action[:100]}'"
+                "action", f"was assigned an invalid value, provided value: '{action[:100]}'"
             )
-        condition = self._service.act(project, name, Action(body.action))
+        condition = self._service.act(project, name, Action(action))
         return state_of(condition, self._path(request, project, name) + "/state")
 
     def _path(self, request: Request, project: str, name: str) -> str:

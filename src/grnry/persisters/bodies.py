@@ -122,7 +122,7 @@ class LogsAnswer(AnswerBody):
 class ActionBody(RequestBody):
     """What is to be done."""
 
-    action: str = Field("", examples=["START", "STOP"])
+    action: str | None = Field("", examples=["START", "STOP"])
 
 
 def fixed_fields(persister: Persister) -> dict[str, str]:

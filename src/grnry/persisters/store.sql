@@ -26,8 +26,8 @@ select topic, partition, next_offset from grnry.leases where deployment = %(depl
 
 -- name: dead_letters
 -- What was stored since, or is superseded, is done with.
-select count(*) from grnry.dead_letters
-where deployment = %(deployment)s and state in ('failed', 'queued');
+select coalesce(sum(letters), 0)::bigint from grnry.dead_letter_counts
+where deployment = %(deployment)s and reason is null and state in ('failed', 'queued');
 
 -- name: forget
 delete from grnry.leases where deployment = %(deployment)s;

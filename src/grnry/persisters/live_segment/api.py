@@ -15,6 +15,7 @@ from grnry.http.routing import ProjectName, Router
 from grnry.identity.access import CHANGE, READ
 from grnry.persisters.api import EventTypeName, ExpandProgress, Lines
 from grnry.persisters.bodies import ActionBody, LogsAnswer, StateAnswer, state_of
+from grnry.persisters.kinds import LIVE_SEGMENT
 from grnry.persisters.live_segment.model import TASKS, LivePersister
 from grnry.persisters.live_segment.service import LiveAction, LivePersisters
 
@@ -24,7 +25,7 @@ Number = int | str | None
 
 EXAMPLE: dict[str, Any] = {
     "eventTypeName": "visits",
-    "eventstoreType": "live-segment",
+    "eventstoreType": LIVE_SEGMENT,
     "tasks.max": "3",
     "batchSize": "3000",
     "maxRetries": "10",
@@ -145,10 +146,11 @@ def router(service: LivePersisters, links: Links) -> Router:
         request: Request, project: ProjectName, name: EventTypeName, body: ActionBody
     ) -> Any:
         """Start, stop or restart a live segment's persister."""
-        if body.action not in LiveAction.__members__:
+        action = body.action or ""
+        if action not in LiveAction.__members__:
             words = ",".join(LiveAction)
             raise BadInput.of("Action", f"Parameter can only have value of {words}")
-        condition = service.act(project, name, LiveAction(body.action))
+        condition = service.act(project, name, LiveAction(action))
         return state_of(condition, calls.path(request, project, name))
 
     @api.scoped("GET", PATH + "/logs", permission=READ, **_LOGS)
@@ -185,7 +187,7 @@ class _Calls:
 def full(persister: LivePersister) -> dict[str, Any]:
     return {
         "eventTypeName": persister.event_type,
-        "eventstoreType": "live-segment",
+        "eventstoreType": LIVE_SEGMENT,
         **persister.config,
     }
 
