@@ -66,7 +66,11 @@ OF_A_RECORD = {
         "violates foreign key",
     ),
 }
-BAD = {"22003": {"age": 70000}, "22001": {"name": "long"}, "23505": {"name": "same"}}
+BAD: dict[str, dict[str, Any]] = {
+    "22003": {"age": 70000},
+    "22001": {"name": "long"},
+    "23505": {"name": "same"},
+}
 OF_THE_TABLE = {
     "gone": "drop table live",
     "renamed": "alter table live rename to elsewhere",
@@ -103,7 +107,7 @@ def an_owner(database_url: str) -> Iterator[psycopg.Connection[DictRow]]:
 @pytest.fixture
 def write(
     owner: psycopg.Connection[DictRow], worker_database_url: str
-) -> Iterator[Callable[..., None]]:
+) -> Iterator[Callable[..., object]]:
     target = LiveTable("live", "global", "live")
     writer = Writer(worker_database_url, "live", Leases("live", "first"), target)
     writer.take([(TOPIC, 0)])
@@ -117,11 +121,11 @@ def rows(owner: psycopg.Connection[DictRow], statement: str) -> list[dict[str, A
 
 @pytest.mark.parametrize("name", OF_A_RECORD)
 def test_one_record_that_a_constraint_refuses_costs_one_record(
-    owner: psycopg.Connection[DictRow], write: Callable[..., None], name: str
+    owner: psycopg.Connection[DictRow], write: Callable[..., object], name: str
 ) -> None:
     statement, sqlstate, reason = OF_A_RECORD[name]
     owner.execute(statement.encode())
-    bad = BAD.get(sqlstate, {"age": 7} if "text" not in name else {"name": ""})
+    bad: dict[str, Any] = BAD.get(sqlstate, {"age": 7} if "text" not in name else {"name": ""})
     if sqlstate == "23505":
         write(made(1, name="same"))
     write(made(2, **bad))  # alone, so that nothing else tells that the table takes rows
@@ -137,7 +141,7 @@ def test_one_record_that_a_constraint_refuses_costs_one_record(
 
 @pytest.mark.parametrize("name", OF_THE_TABLE)
 def test_a_table_that_takes_no_row_is_waited_for(
-    owner: psycopg.Connection[DictRow], write: Callable[..., None], name: str
+    owner: psycopg.Connection[DictRow], write: Callable[..., object], name: str
 ) -> None:
     owner.execute(OF_THE_TABLE[name].encode())
     with pytest.raises(psycopg.Error) as refused:
