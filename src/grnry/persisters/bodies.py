@@ -11,10 +11,9 @@ from grnry.http.bodies import AnswerBody, RequestBody, SelfLink
 from grnry.http.times import epoch_ms
 from grnry.persisters import configuration
 from grnry.persisters.configuration import DEFAULT_APP_CONFIG, DEFAULT_DEPLOYER_CONFIG
-from grnry.persisters.kinds import stream_name
+from grnry.persisters.kinds import PG, stream_name
 from grnry.persisters.model import APP_NAME, LATEST, Change, Persister, Progress
 
-KIND = "pg"
 NOTHING_GIVEN = "Parameter 'event_type_name' cannot be null"
 
 _EXAMPLE: dict[str, Any] = {
@@ -107,7 +106,7 @@ class PersisterAnswer(AnswerBody):
     app_config: dict[str, str]
     deployer_config: dict[str, str]
     event_type_name: str
-    eventstore_type: str = Field(examples=[KIND])
+    eventstore_type: str = Field(examples=[PG])
     last_updated: int = Field(description="Milliseconds since 1970.")
     state: StateAnswer | None = Field(None, description="With `expand=state`.")
     links: SelfLink = Field(alias="_links")
@@ -131,7 +130,7 @@ def fixed_fields(persister: Persister) -> dict[str, str]:
         "projectName": persister.project,
         "appName": APP_NAME,
         "eventTypeName": persister.event_type,
-        "eventstoreType": KIND,
+        "eventstoreType": PG,
     }
 
 
