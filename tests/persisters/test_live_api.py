@@ -79,7 +79,17 @@ def test_what_is_wrong_is_named(caller: Caller, name: str) -> None:
         "retryBackoffMs": "must be a natural number but is '-1'",
         "errorsTolerance": "must be 'all' or 'none' but is 'some'",
     }
+    for value in (1.5, True, [1], 10**30, " 1 "):
+        (problem,) = caller.put(path(name), {"batchSize": value}, 400)["invalidParams"]
+        assert problem["name"] == "batchSize"
+        assert problem["reason"].startswith("must be a natural number but is '")
     caller.put(path(name), {"taskMax": 1, "tasks.max": 2}, 400)
+    others = {"eventTypeName": "other", "eventstoreType": "pg"}
+    refused = caller.put(path(name), others, 400)
+    assert {each["name"]: each["reason"] for each in refused["invalidParams"]} == {
+        "eventTypeName": f"must be '{name}', as it cannot be changed, but is 'other'",
+        "eventstoreType": "must be 'live-segment', as it cannot be changed, but is 'pg'",
+    }
     refused = caller.post(f"{path(name)}/state", {"action": "PAUSE"}, 400)
     assert refused["message"] == (
         "Parameter 'Action' Parameter can only have value of START,STOP,RESTART."

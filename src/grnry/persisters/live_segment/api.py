@@ -3,9 +3,9 @@
 from typing import Annotated, Any, ClassVar
 
 from fastapi import Depends, Query, Request, Response
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, WithJsonSchema
 
-from grnry.errors import BadInput
+from grnry.errors import BadInput, Problem
 from grnry.http.answers import json_answer
 from grnry.http.bodies import AnswerBody, RequestBody
 from grnry.http.conditions import IfMatch, IfNoneMatch, entity_tag, tag_headers
@@ -19,9 +19,13 @@ from grnry.persisters.kinds import LIVE_SEGMENT
 from grnry.persisters.live_segment.model import TASKS, LivePersister
 from grnry.persisters.live_segment.service import LiveAction, LivePersisters
 
+EVENT_TYPE, KIND = "eventTypeName", "eventstoreType"
 PATH = "/event-types/{event_type_name}/eventstores/live-segment/persister"
 
-Number = int | str | None
+Number = Annotated[
+    Any, WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "string"}, {"type": "null"}]})
+]
+"""Checked with all the rest, so that one sentence says what it has to be."""
 
 EXAMPLE: dict[str, Any] = {
     "eventTypeName": "visits",
@@ -38,9 +42,7 @@ class LivePersisterBody(RequestBody):
     """What is to be different. Numbers may be texts."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"taskMax": 2, "batchSize": "1000"}})
-    generated_fields: ClassVar[frozenset[str]] = frozenset(
-        {"_links", "eventTypeName", "eventstoreType", "state"}
-    )
+    generated_fields: ClassVar[frozenset[str]] = frozenset({"_links", "state"})
 
     task_max: Number = Field(None, description="The same as `tasks.max`.")
     tasks_max: Number = Field(
@@ -52,11 +54,27 @@ class LivePersisterBody(RequestBody):
     )
     retry_backoff_ms: Number = Field(None, description="The least pause between two tries.")
     errors_tolerance: str | None = Field(None, examples=["all", "none"])
+    event_type_name: str | None = Field(None, description="As it is, if anything.")
+    eventstore_type: str | None = Field(None, description="As it is, if anything.")
+
+    def expect_same(self, stored: LivePersister) -> None:
+        """Refuse another value for what cannot be changed."""
+        found = (
+            Problem(name, f"must be '{own}', as it cannot be changed, but is '{given[:100]}'")
+            for name, own, given in (
+                (EVENT_TYPE, stored.event_type, self.event_type_name),
+                (KIND, LIVE_SEGMENT, self.eventstore_type),
+            )
+            if given not in (None, "", own)
+        )
+        if problems := list(found):
+            raise BadInput(problems)
 
     def given(self) -> dict[str, Any]:
         """By the names that are answered."""
         named = self.model_dump(by_alias=True, exclude_none=True)
-        known = {field.alias or name for name, field in type(self).model_fields.items()}
+        fields = type(self).model_fields.items()
+        known = {field.alias or name for name, field in fields} - {EVENT_TYPE, KIND}
         found = {name: value for name, value in named.items() if name in known}
         if "taskMax" in found:
             tasks = found.pop("taskMax")
@@ -172,6 +190,7 @@ class _Calls:
         self, project: str, name: str, body: LivePersisterBody, expected: IfMatch
     ) -> Response:
         def expect(stored: LivePersister) -> None:
+            body.expect_same(stored)
             expected.check(tag_of(stored))
 
         changed = self._service.change(project, name, body.given(), expect)
@@ -186,8 +205,8 @@ class _Calls:
 
 def full(persister: LivePersister) -> dict[str, Any]:
     return {
-        "eventTypeName": persister.event_type,
-        "eventstoreType": LIVE_SEGMENT,
+        EVENT_TYPE: persister.event_type,
+        KIND: LIVE_SEGMENT,
         **persister.config,
     }
 

@@ -57,16 +57,16 @@ def config_problems(given: Mapping[str, Any], partitions: int) -> Iterator[Probl
     for name, value in given.items():
         if name == TOLERANCE:
             if value not in (ALL, NONE):
-                yield Problem(name, f"must be '{ALL}' or '{NONE}' but is '{value}'")
+                yield Problem(name, f"must be '{ALL}' or '{NONE}' but is '{str(value)[:100]}'")
             continue
-        number = natural(value)
+        number, said = natural(value), str(value)[:100]
         most = LARGEST.get(name, partitions)
         if number is None:
-            yield Problem(name, f"must be a natural number but is '{value}'")
+            yield Problem(name, f"must be a natural number but is '{said}'")
         elif number > most:
             what = f"must be {most} or less"
             reason = "the number of its topic's partitions" if name == TASKS else ""
-            yield Problem(name, f"{what}{f', {reason},' if reason else ''} but is '{value}'")
+            yield Problem(name, f"{what}{f', {reason},' if reason else ''} but is '{said}'")
 
 
 def natural(value: Any) -> int | None:
