@@ -161,6 +161,31 @@ def test_pages_show_each_once_and_in_order(database: Database) -> None:
                     assert shown == wanted, (states, reason, size)
 
 
+def test_of_two_at_one_place_the_later_is_meant(database: Database) -> None:
+    """A topic was made again."""
+    with database.transaction() as transaction:
+        for hour in (1, 2):
+            transaction.run(
+                SQL(
+                    "insert into grnry.dead_letters"
+                    " (deployment, topic, partition, record_offset, record_time, reason)"
+                    " values ('one', 't', 0, 7, to_timestamp(%(hour)s), %(reason)s)"
+                ),
+                hour=hour,
+                reason=f"reason {hour}",
+            )
+        place = Selection(partition=0, offset=7)
+        found = store.letter(transaction, "one", place)
+        assert found is not None
+        assert found.reason == "reason 2"
+        assert store.edit(transaction, "one", place, b"{}") == 1
+        assert store.queue(transaction, "one", place, "me", forced=False) == 1
+        assert store.drop(transaction, "one", place) == 1
+        found = store.letter(transaction, "one", place)
+        assert found is not None
+        assert (found.reason, found.state, found.is_edited) == ("reason 1", "failed", False)
+
+
 def test_workers_cannot_count(worker_database_url: str) -> None:
     with psycopg.connect(worker_database_url, autocommit=True) as worker:
         for statement in (

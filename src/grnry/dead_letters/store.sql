@@ -116,7 +116,14 @@ select count(*) as count from fresh;
 letter.deployment = %(deployment)s and letter.state = any(%(states)s)
 and (%(reason)s::text is null or coalesce(letter.last_reason, letter.reason) = %(reason)s)
 and (%(partition)s::bigint is null or letter.partition = %(partition)s)
-and (%(record_offset)s::bigint is null or letter.record_offset = %(record_offset)s)
+and (%(record_offset)s::bigint is null or letter.record_offset = %(record_offset)s
+  -- Where a topic was made again, the later record of a place is meant.
+  and not exists (
+    select from grnry.dead_letters as later
+    where later.deployment = letter.deployment and later.topic = letter.topic
+      and later.partition = letter.partition and later.record_offset = letter.record_offset
+      and later.id > letter.id
+  ))
 
 -- name: shown
 letter.topic, letter.partition, letter.record_offset, letter.record_time, letter.key,
