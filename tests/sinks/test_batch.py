@@ -1,5 +1,5 @@
 from grnry.persisters.event_store import EventStore
-from grnry.sinks.batch import Batch
+from grnry.sinks.batch import LARGEST_BYTES, Batch
 from tests.sinks.records import TOPIC, Made, event, in_partition
 
 TARGET = EventStore("calls")
@@ -46,3 +46,25 @@ def test_after_what_is_stored() -> None:
     assert batch.offsets == {ZERO: 6, ONE: 10}
     assert made().after({ZERO: 6, ONE: 10}).size == 0
     assert made().after({ZERO: 6, ONE: 10}).offsets == {}
+
+
+def test_it_has_room_for_as_many_as_are_asked_for() -> None:
+    assert Batch().room(5000) == 5000
+    batch = made()
+    assert batch.room(5000) == 4995
+    assert batch.room(batch.size) == 0
+
+
+def test_large_records_fill_it_sooner() -> None:
+    mebibyte = b'"%b"' % (b"x" * 2**20)
+    batch = Batch.of([event(number, mebibyte) for number in range(2)], TARGET)
+    assert 1 <= batch.room(5000) <= 3, "some four fit"
+    while batch.room(5000):
+        batch.add([event(batch.size, mebibyte)], TARGET)
+    assert LARGEST_BYTES <= batch.weight <= LARGEST_BYTES + 2 * 2**20
+    assert batch.size < 6
+
+
+def test_what_cannot_be_stored_takes_room_too() -> None:
+    poison = Made(0, b"x" * LARGEST_BYTES)
+    assert Batch.of([poison], TARGET).room(5000) == 0

@@ -1,6 +1,7 @@
 """What a process takes of this machine's memory, as the kernel counts it."""
 
 import ctypes
+import gc
 import os
 from pathlib import Path
 
@@ -36,7 +37,8 @@ def data_bytes() -> int:
 
 
 def give_back() -> None:
-    """Return to the machine what this process has freed: the C library keeps it else."""
+    """Return to the machine what this process has freed: Python and the C library keep it else."""
+    gc.collect()  # empties the lists of objects that wait to be used again
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # not every C library has it
     if trim is not None:
         trim(0)

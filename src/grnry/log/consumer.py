@@ -97,8 +97,11 @@ class Consumer:
                 "fetch.error.backoff.ms": 100,
                 "fetch.queue.backoff.ms": 20,
                 "reconnect.backoff.max.ms": 1_000,
-                "queued.max.messages.kbytes": 32 * 1024,
-                "max.partition.fetch.bytes": 4 * 2**20,
+                # What waits to be read is most of what a worker with a backlog takes: a fetch is
+                # kept whole until its last record is read.
+                "queued.max.messages.kbytes": 8 * 1024,
+                "fetch.max.bytes": 4 * 2**20,
+                "max.partition.fetch.bytes": 2**20,
                 "topic.metadata.refresh.interval.ms": 60_000,
                 "log_level": 3,
                 "error_cb": self._on_error,

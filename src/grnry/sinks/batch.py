@@ -9,6 +9,9 @@ from grnry.sinks.target import Target, Unstorable
 
 Partition = tuple[str, int]
 
+LARGEST_BYTES = 4 * 2**20
+"""Of a batch, but for the last records that came: some batches are in memory at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
@@ -27,6 +30,8 @@ class Batch:
     lines: list[bytes] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
     offsets: dict[Partition, int] = field(default_factory=dict)
+    weight: int = 0
+    """Bytes of what was read."""
 
     @classmethod
     def of(cls, records: Sequence[Record], target: Target) -> "Batch":
@@ -37,13 +42,16 @@ class Batch:
     def add(self, records: Sequence[Record], target: Target) -> None:
         """Records that were read after all that are here."""
         line_of, lines, kept = target.line, self.lines, self.records
+        before = len(lines)
         for record in records:
             try:
                 lines.append(line_of(record))
             except Unstorable as error:
                 self.dead.append(DeadLetter(record, str(error)))
+                self.weight += len(record.value() or b"")
             else:
                 kept.append(record)
+        self.weight += sum(map(len, lines[before:]))
         # The last record of each partition wins, so a dictionary of all is the newest of each.
         self.offsets |= {(r.topic(), r.partition()): r.offset() + 1 for r in records}
 
@@ -53,7 +61,15 @@ class Batch:
         records.sort(key=_place)
         for found in (self.records, self.lines, self.dead):
             found.clear()
+        self.weight = 0
         self.add(records, target)
+
+    def room(self, most: int) -> int:
+        """How many more records it may take: up to so many in all, and as fit into memory."""
+        if self.weight >= LARGEST_BYTES:
+            return 0
+        mean = max(1, self.weight // max(1, self.size))
+        return min(most - self.size, (LARGEST_BYTES - self.weight) // mean + 1)
 
     @property
     def size(self) -> int:

@@ -20,12 +20,12 @@ from typing import TypeVar
 import psycopg
 
 from grnry.database.leases import LeaseLost, Partition
-from grnry.deployments.memory import give_back
 from grnry.log.consumer import Consumer
-from grnry.log.records import Gap
+from grnry.log.records import Gap, Record
 from grnry.sinks.batch import Batch
 from grnry.sinks.looks import Looks
 from grnry.sinks.pace import Pace
+from grnry.sinks.rest import Rest
 from grnry.sinks.status import Status
 from grnry.sinks.target import Target
 from grnry.sinks.topic_watch import TopicWatch
@@ -45,7 +45,6 @@ STOP_SECONDS = 10.0
 SHORTEST_PAUSE = 0.1
 LONGEST_PAUSE = 2.0
 TABLE_PAUSE = 60.0
-CONNECTION_IDLE_SECONDS = 60.0
 
 
 class _Stopped(Exception):  # noqa: N818 - a signal between our own frames
@@ -74,9 +73,10 @@ class Engine:
         self._give_up = threading.Event()
         self._crash: BaseException | None = None
         self._looks = Looks()
-        self._busy_at = time.monotonic()
+        self._rest = Rest(writer)
         self._lock = threading.Lock()
         self._stored: dict[Partition, int] = {}
+        self._done: list[Batch] = []  # the reader frees them: the server would wait for a writer
 
     def run(self, consumer: Callable[["Engine"], Consumer]) -> None:
         """Blocks until `stop`; raises what ended a thread."""
@@ -85,7 +85,7 @@ class Engine:
         gc.set_threshold(200_000, 20, 100)
         # The writer needs the interpreter again for every piece that the server has taken; at the
         # usual interval it waits for it longer than the server takes for the piece.
-        sys.setswitchinterval(0.0005)
+        sys.setswitchinterval(0.0001)
         self._consumer = consumer(self)
         writer = threading.Thread(target=self._guarded, args=(self._write,), name="writer")
         writer.start()
@@ -121,10 +121,14 @@ class Engine:
             self._start_granted()
             self._commit_stored()
             self._tell_trouble()
+            if not self._has_room():
+                return
             records = self._consumer.read(self._piece, self._idle_seconds())
             self._tell_trouble()
             if records:
-                self._hand_over(self._filled(Batch.of(records, self._target)))
+                self._hand_over(records)
+            else:
+                self._slots.release()
 
     def _idle_seconds(self) -> float:
         """How long to wait for records; not long while there is something else to see to."""
@@ -145,7 +149,7 @@ class Engine:
         In pieces, as the writer waits for the interpreter while the client makes its records.
         """
         deadline = time.monotonic() + self._pace.batch_seconds
-        while (room := self._pace.batch_size - batch.size) > 0 and time.monotonic() < deadline:
+        while (room := batch.room(self._pace.batch_size)) > 0 and time.monotonic() < deadline:
             wait = 0.005 if self._is_writing.is_set() else 0
             more = self._consumer.read(min(room, self._piece), wait)
             if not more and not self._is_writing.is_set():
@@ -153,16 +157,21 @@ class Engine:
             batch.add(more, self._target)
         return batch
 
-    def _hand_over(self, batch: Batch) -> None:
+    def _hand_over(self, records: Sequence[Record]) -> None:
+        batch = self._filled(Batch.of(records, self._target))
+        self._work.put(lambda: self._store(batch))
+
+    def _has_room(self) -> bool:
         """Wait for room; stay in the group, with the partitions paused, where that takes long."""
+        self._done.clear()
         if not self._slots.acquire(timeout=1.0):
             self._consumer.pause(list(self._reading))
             while not self._slots.acquire(timeout=IDLE_SECONDS):
                 if self._stop.is_set():
-                    return
+                    return False
                 self._read_nothing()
             self._consumer.resume(list(self._reading))
-        self._work.put(lambda: self._store(batch))
+        return True
 
     def _commit_stored(self) -> None:
         """For others to see the lag."""
@@ -227,13 +236,14 @@ class Engine:
                 job = self._work.get(timeout=self._looks.seconds(self._writer.is_connected))
             except queue.Empty:
                 self._do(self._replay)
-                self._rest()
+                self._rest.look()
                 continue
             if job == self._finish:
                 self._writer.disconnect()
                 return
-            self._busy_at = time.monotonic()
+            self._rest.is_over()
             self._do(job)
+            del job  # what it has stored is not to stay until the next one comes
             if self._looks.is_due:
                 self._do(self._replay)
 
@@ -245,13 +255,6 @@ class Engine:
         finally:
             self._is_writing.clear()
             self._status.at_work(yes=False)
-
-    def _rest(self) -> None:
-        """After a while without work the session is of no use."""
-        is_idle = time.monotonic() - self._busy_at > CONNECTION_IDLE_SECONDS
-        if is_idle and self._writer.is_connected:
-            self._writer.disconnect()
-            give_back()
 
     def _replay(self) -> None:
         """Some of the dead letters that are queued; what fails is tried again at a later look."""
@@ -265,7 +268,7 @@ class Engine:
             return
         self._looks.done(is_more=done.is_more)
         if done.is_more:
-            self._busy_at = time.monotonic()
+            self._rest.is_over()
             logger.info(
                 "Replayed dead letters: %d stored, %d failed again, %d superseded.",
                 done.stored,
@@ -293,6 +296,7 @@ class Engine:
         try:
             stored = self._persist(lambda: self._writer.write(batch))
         finally:
+            self._done.append(batch)
             self._slots.release()
         self._watch.stored()
         self._status.rows += len(stored.lines)

@@ -16,7 +16,7 @@ class Looks:
     """The time of the next look."""
 
     def __init__(self) -> None:
-        self._next = time.monotonic() + LOOK_SECONDS
+        self._next = time.monotonic()  # a worker that starts may find some
 
     def seconds(self, is_connected: bool) -> float:
         """How long to wait for other work, at most."""

@@ -56,6 +56,8 @@ class Writer:
         *,
         has_dead_letters: bool = True,
     ) -> None:
+        # What is read later, among batches, would keep the memory around it from being given back.
+        dead_letters.queries()
         self._has_dead_letters = has_dead_letters
         self._url = url
         self._deployment = deployment
@@ -204,6 +206,8 @@ class Writer:
             row_factory=dict_row,
             connect_timeout=CONNECT_SECONDS,
             application_name=self._deployment,
+            # At once, for the same reason as the dead letters' queries are read at once.
+            prepare_threshold=0,
             options=f"{SESSION} -c synchronous_commit=on -c lock_timeout=5000",
         )
         try:
