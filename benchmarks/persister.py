@@ -1,150 +1,208 @@
-"""The persister, from the topic to committed rows, against bare COPY of the same rows.
+"""The persister's speed, from the topic to committed rows, beside its peers in the same run.
 
-Starts a Granary of its own, fills a topic, and measures in turns: the persister, and one connection
-that copies text made beforehand into the same table with the same keys, a transaction for as many
-rows as the persister's batches have.
+    python -m benchmarks persister [section ...] [--json]
+
+Starts a Granary of its own, Apache Kafka and Kafka Connect with Debezium's JDBC sink. The sides run
+in turns over the same events, so that other work on the machine hits all alike; a goal is judged by
+the median of the rounds' ratios. Bare COPY is one connection that copies text made beforehand into
+the same table with the same indexes, a transaction for as many rows as one of our batches has.
 """
 
 import argparse
 import shutil
+import sys
 import tempfile
-import time
-from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from statistics import median
 
-import psycopg
-from confluent_kafka import Producer
+from benchmarks._sinks import events
+from benchmarks._sinks.connect import JdbcSink
+from benchmarks._sinks.filling import fill
+from benchmarks._sinks.goals import Goals
+from benchmarks._sinks.running import Running, running
+from benchmarks._sinks.worker import latencies
 
-from tests.conftest import wait_for
-from tests.running import Granary
-
-BATCH = 5000
-ENTITIES = 5000
-TIME = 1_700_000_000_000
-COLUMNS = (
-    "correlation_id, event_id, created, message, event_type, event_type_version, event_harvester,"
-    " partition_id, partition_offset"
-)
-PAYLOAD = (
-    '{"id": "%d", "user": "u%d", "text": "a \\"quoted\\" text %s", "number": %d,'
-    ' "nested": {"list": [1, 2, 3], "flag": true}, "time": %d}'
-)
+SECTIONS = ("rate", "sink", "nul", "stored", "types", "memory", "latency")
 
 
-def payload(number: int) -> bytes:
-    """About 300 bytes with what makes JSON cost: escapes, nesting, numbers."""
-    return (PAYLOAD % (number, number % ENTITIES, "x" * 150, number, TIME + number)).encode()
+def fill_topic(
+    run: Running, name: str, numbers: range, payload: events.Payload = events.payload
+) -> float:
+    return fill(run.kafka, f"grnry_data_in_{name}", events.made(name, numbers, payload))
 
 
-def fill(bootstrap: str, events: int) -> float:
-    """Write the events as any client would; answers how many a second."""
-    producer = Producer(
-        {
-            "bootstrap.servers": bootstrap,
-            "enable.idempotence": True,
-            "linger.ms": 20,
-            "queue.buffering.max.messages": 10_000_000,
-            "queue.buffering.max.kbytes": 2_000_000,
-        }
-    )
-    began = time.monotonic()
-    for number in range(events):
-        entity = b"u%d" % (number % ENTITIES)
-        headers: list[tuple[str, str | bytes | None]] = [
-            ("grnry-correlation-id", entity),
-            ("grnry-event-id", b"%d" % number),
-            ("grnry-event-type", b"load"),
-            ("grnry-event-type-version", b"1"),
-            ("grnry-harvester-name", b"na"),
-            ("grnry-event-timestamp", b"%d" % TIME),
-        ]
-        producer.produce("grnry_data_in_load", payload(number), entity, headers=headers)
-        if number % 10_000 == 0:
-            producer.poll(0)
-    producer.flush()
-    return events / (time.monotonic() - began)
+def rate(run: Running, options: argparse.Namespace, goals: Goals, folder: Path) -> None:
+    """The persister, bare COPY and the JDBC sink over the same events."""
+    number = options.events
+    worker = run.worker("load")
+    filled = fill_topic(run, "load", range(number))
+    goals.say(f"the topic is filled: {filled:,.0f} events/s")
+    pieces = list(events.texts("load", number))
+    with ExitStack() as stack:
+        sink = None
+        if "sink" in options.sections:
+            sink = JdbcSink(folder / "sink", "events", run.url, events.SINK)
+            stack.callback(sink.stop)
+            if not sink.start(run.database):
+                goals.say("Java or Maven is missing, and so is the JDBC sink")
+                sink = None
+        to_copy, to_sink = [], []
+        for turn in range(options.rounds):
+            run.empty()
+            bare = events.copy(run.url, pieces, number)
+            run.empty()
+            worker.forget()
+            ours = worker.run(number)
+            goals.note(f"round {turn + 1}: persister", str(ours))
+            goals.note(f"round {turn + 1}: bare COPY", f"{bare:,.0f} rows/s")
+            assert run.count() == number
+            to_copy.append(ours.rate / bare)
+            if sink is not None:
+                peer = peer_rate(run, sink, number // 2, is_first=turn == 0)
+                goals.note(f"round {turn + 1}: JDBC sink", f"{peer:,.0f} rows/s")
+                to_sink.append(ours.rate / peer)
+    goals.at_least("persister / bare COPY", to_copy, 0.75)
+    if to_sink:
+        goals.at_least("persister / JDBC sink, insert", to_sink, 3)
 
 
-def empty(database: "psycopg.Connection[dict[str, object]]") -> None:
-    database.execute("truncate public.eventstore")
-    database.execute("delete from grnry.leases")
+def peer_rate(run: Running, sink: JdbcSink, records: int, *, is_first: bool) -> float:
+    """Of a sink that has warmed up."""
+
+    def is_there(number: int) -> bool:
+        found = run.database.execute(
+            "select from peer.events where event_type = 'load' and correlation_id = %s"
+            " and event_id = %s",
+            [f"u{number % events.ENTITIES}", str(number)],
+        )
+        return found.fetchone() is not None
+
+    if is_first:
+        run.database.execute(events.PEER_TABLE)
+        sink.fill(events.for_the_sink(records))
+        sink.run(is_there, records)
+    run.database.execute("truncate peer.events")
+    sink.pause()
+    sink.fill(events.for_the_sink(records))
+    return sink.run(is_there, records)
 
 
-def persist(granary: Granary, database: "psycopg.Connection[dict[str, object]]", n: int) -> float:
-    """Rows a second from the first committed batch to the last."""
-
-    def stored() -> int:
-        query = "select coalesce(sum(next_offset), 0)::bigint as rows from grnry.leases"
-        row = database.execute(query).fetchone()
-        return int(str(row["rows"])) if row else 0
-
-    empty(database)
-    granary.do("persister", "start", "load")
-    wait_for(stored, what="the first batch is stored")
-    first, began = stored(), time.monotonic()
-    wait_for(lambda: stored() >= n, seconds=600, what="all is stored")
-    rate = (n - first) / (time.monotonic() - began)
-    granary.do("persister", "stop", "load")
-    row = database.execute("select count(*) as rows from public.eventstore").fetchone()
-    assert row is not None
-    assert row["rows"] == n, f"{row['rows']} rows of {n}"
-    return rate
+def nul(run: Running, options: argparse.Namespace, goals: Goals) -> None:
+    """One in a thousand with a NUL, against none, in turns."""
+    workers = {name: run.worker(name) for name in ("clean", "nul")}
+    fill_topic(run, "clean", range(options.events))
+    fill_topic(run, "nul", range(options.events), events.payload_with_nul)
+    ratios = []
+    for _ in range(options.rounds):
+        rates = {}
+        for name, worker in workers.items():
+            run.empty()
+            worker.forget()
+            rates[name] = worker.run(options.events).rate
+            assert run.count() == options.events
+        ratios.append(rates["nul"] / rates["clean"])
+    goals.at_least("with \\u0000 in 1 of 1,000 / without", ratios, 0.9)
 
 
-def texts(events: int) -> Iterator[bytes]:
-    """The same rows as COPY text, a piece for each transaction."""
-    for start in range(0, events, BATCH):
-        lines = []
-        for number in range(start, min(start + BATCH, events)):
-            message = payload(number).replace(b"\\", b"\\\\")
-            key = b"u%d\t%d\t%d" % (number % ENTITIES, number, TIME)
-            tail = b"load\t1\tna\t%d\t%d" % (number % 8, number // 8)
-            lines.append(b"%b\t%b\t%b\n" % (key, message, tail))
-        yield b"".join(lines)
+def beside(
+    folder: Path, options: argparse.Namespace, goals: Goals, name: str, rows: int, types: int
+) -> list[float]:
+    """A store with much in it against one with 100,000 rows, two Granaries in turns."""
+    with running(folder / f"{name}-few") as few, running(folder / f"{name}-many") as many:
+        sides = {"few": few, "many": many}
+        workers = {side: run.worker("load") for side, run in sides.items()}
+        fill_store(few, 100_000, 1)
+        fill_store(many, rows, types)
+        ratios, number = [], options.events // 2
+        for turn in range(options.rounds):
+            numbers, rates = range(turn * number, (turn + 1) * number), {}
+            for side, run in sides.items():
+                fill_topic(run, "load", numbers)
+                found = workers[side].run(number)
+                goals.note(f"round {turn + 1}: {name}, {side}", str(found))
+                rates[side] = found.rate
+            ratios.append(rates["many"] / rates["few"])
+        return ratios
 
 
-def copy(url: str, pieces: list[bytes], rows: int) -> float:
-    with psycopg.connect(url, autocommit=True) as connection:
-        began = time.monotonic()
-        for piece in pieces:
-            with connection.cursor().copy(f"copy public.eventstore ({COLUMNS}) from stdin") as into:
-                into.write(piece)
-        return rows / (time.monotonic() - began)
+def fill_store(run: Running, rows: int, types: int) -> None:
+    step = 500_000
+    for first in range(0, rows, step):
+        numbers = {"first": first, "last": min(first + step, rows) - 1, "types": types}
+        run.database.execute(events.FILL_STORE, numbers)
+    run.database.execute("vacuum analyze public.eventstore")
+
+
+def memory(run: Running, options: argparse.Namespace, goals: Goals) -> None:
+    """At a backlog of small events and one of large ones; and when they are worked off."""
+    worker = run.worker("backlog")
+    peaks = []
+    for payload, number in ((events.payload, options.events), (events.large_payload, 2000)):
+        run.empty()
+        fill_topic(run, "backlog", range(number), payload)
+        peaks.append(worker.run(number, keep=payload is not events.payload).peak_mb)
+    goals.below("memory at a backlog of small events", peaks[:1], 150, " MB")
+    goals.below("memory at a backlog of events of 100 KB", peaks[1:], 150, " MB")
+    worker.judge_idle(options.settle, options.idle, goals)
+
+
+def latency(run: Running, options: argparse.Namespace, goals: Goals) -> None:
+    """One event over HTTP to its row, on an idle system."""
+    worker = run.worker("single")
+    worker.ask("START", "RUNNING")
+
+    def send(number: int) -> None:
+        event = {"user": "u", "id": str(number), "text": "x" * 250}
+        run.caller.post("/event-types/single/events", event, 202)
+
+    def is_visible(number: int) -> bool:
+        query = (
+            "select from public.eventstore where event_type = 'single' and correlation_id = 'u'"
+            " and event_id = %s"
+        )
+        return run.database.execute(query, [str(number)]).fetchone() is not None
+
+    p50, p99 = latencies(send, is_visible, options.singles)
+    goals.below("one event, HTTP to visible row, p50", [p50], 100, " ms")
+    goals.below("one event, HTTP to visible row, p99", [p99], 300, " ms")
+    worker.stop()
 
 
 def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="benchmarks persister", description=__doc__)
-    parser.add_argument("--events", type=int, default=500_000)
+    parser.add_argument("sections", nargs="*", help=f"some of: {' '.join(SECTIONS)}")
+    parser.add_argument("--events", type=int, default=200_000, help="in one round")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--stored", type=int, default=1_000_000, help="rows in the fuller store")
+    parser.add_argument("--singles", type=int, default=200, help="events sent one by one")
+    parser.add_argument("--settle", type=float, default=75, help="seconds before it is idle")
+    parser.add_argument("--idle", type=float, default=30, help="seconds of CPU to watch")
+    parser.add_argument("--json", action="store_true", help="all figures as one JSON document")
     options = parser.parse_args(argv)
+    options.sections = options.sections or list(SECTIONS)
+    if unknown := set(options.sections) - set(SECTIONS):
+        parser.error(f"there is no section {', '.join(sorted(unknown))}")
     folder = Path(tempfile.mkdtemp(prefix="grnry-bench-"))
-    granary = Granary(folder / "data").start()
+    goals = Goals(as_json=options.json)
     try:
-        measure(granary, options.events, options.rounds)
+        measure(folder, options, goals)
     finally:
-        granary.stop()
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+    sys.exit(0 if goals.finish() else 1)
 
 
-def measure(granary: Granary, events: int, rounds: int) -> None:
-    words = ["--correlation-id", "payload.user", "--event-id", "payload.id", "--partitions", "8"]
-    granary.do("event-type", "create", "load", *words)
-    print(f"filling the topic: {fill(granary.said['kafka'], events):,.0f} events/s")
-    pieces = list(texts(events))
-    ratios = []
-    with granary.platform() as database:
-        url = platform_url(granary)
-        for turn in range(rounds):
-            empty(database)
-            bare = copy(url, pieces, events)
-            ours = persist(granary, database, events)
-            ratios.append(ours / bare)
-            print(f"round {turn + 1}: persister {ours:,.0f} rows/s, bare COPY {bare:,.0f} rows/s")
-    print(f"persister / bare COPY: {median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
-
-
-def platform_url(granary: Granary) -> str:
-    with granary.platform() as connection:
-        info = connection.info
-        return f"postgresql://{info.user}:{info.password}@127.0.0.1:{info.port}/{info.dbname}"
+def measure(folder: Path, options: argparse.Namespace, goals: Goals) -> None:
+    wanted = set(options.sections)
+    if wanted - {"stored", "types"}:
+        with running(folder / "data") as run:
+            if wanted & {"rate", "sink"}:
+                rate(run, options, goals, folder)
+            for name, section in (("nul", nul), ("latency", latency), ("memory", memory)):
+                if name in wanted:
+                    section(run, options, goals)
+    if "stored" in wanted:
+        ratios = beside(folder, options, goals, "stored", options.stored, 1)
+        goals.at_least(f"with {options.stored:,} rows stored / 100,000", ratios, 0.7)
+    if "types" in wanted:
+        ratios = beside(folder, options, goals, "types", options.stored, 1000)
+        goals.at_least("with 1,000 event types' data / without", ratios, 0.8)

@@ -46,12 +46,16 @@ def free_port() -> int:
 
 
 def fetch_kafka() -> Path | None:
-    """Apache Kafka's jars, brought by Maven once; None where there is no Java or no Maven."""
-    libs = Path(sys.prefix) / "apache-kafka-4.1.1"
+    """Apache Kafka's jars; None where there is no Java or no Maven."""
+    return fetch_jars("apache-kafka-4.1.1", Path(__file__).with_name("pom.xml"))
+
+
+def fetch_jars(name: str, pom: Path) -> Path | None:
+    """What a pom asks for, brought by Maven once; None where there is no Java or no Maven."""
+    libs = Path(sys.prefix) / name
     if shutil.which("java") is None or (shutil.which("mvn") is None and not libs.exists()):
         return None
     if not libs.exists():
-        pom = Path(__file__).with_name("pom.xml")
         part = libs.with_name(libs.name + ".unfinished")
         goal = ["dependency:copy-dependencies", f"-DoutputDirectory={part}"]
         subprocess.run(["mvn", "-q", "-B", "-f", str(pom), *goal], check=True)
