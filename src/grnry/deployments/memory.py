@@ -7,6 +7,9 @@ from pathlib import Path
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+"""As `malloc.h` numbers them."""
+
 
 def resident_bytes(pid: int) -> int:
     """All of its pages that are in memory, shared ones too: never less than what it takes itself.
@@ -34,6 +37,18 @@ def own_bytes(pid: int) -> int:
 def data_bytes() -> int:
     """What this process has reserved to write to, used or not."""
     return int(Path("/proc/self/statm").read_bytes().split()[5]) * PAGE
+
+
+def keep_little() -> None:
+    """Have the C library return large blocks at once, and the ends of its arenas soon.
+
+    By itself it takes the largest block that was ever freed for the measure of what it keeps at
+    the end of each thread's arena.
+    """
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
+    if set_option is not None:
+        set_option(_MMAP_THRESHOLD, 2 * 2**20)
+        set_option(_TRIM_THRESHOLD, 2 * 2**20)
 
 
 def give_back() -> None:

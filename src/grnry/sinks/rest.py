@@ -2,7 +2,7 @@
 
 import time
 
-from grnry.deployments.memory import give_back
+from grnry.deployments.memory import give_back, keep_little
 from grnry.sinks.writer import Writer
 
 MEMORY_SECONDS = 5.0
@@ -13,6 +13,7 @@ class Rest:
     """After a while without work memory is of no use, and after a longer one the session."""
 
     def __init__(self, writer: Writer) -> None:
+        keep_little()
         self._writer = writer
         self._worked_at = time.monotonic()
         self._is_swollen = False
