@@ -15,6 +15,7 @@ def fill(bootstrap: str, topic: str, made: Iterable[Made]) -> float:
     producer = Producer(
         {
             "bootstrap.servers": bootstrap,
+            "log_level": 3,
             "enable.idempotence": True,
             "linger.ms": 20,
             "message.max.bytes": 10_000_000,
