@@ -117,12 +117,10 @@ class Engine:
     # The reader -------------------------------------------------------------------------------
 
     def _read(self) -> None:
-        while not self._stop.is_set():
+        while not self._stop.is_set() and self._has_room():
             self._start_granted()
             self._commit_stored()
             self._tell_trouble()
-            if not self._has_room():
-                return
             records = self._consumer.read(self._piece, self._idle_seconds())
             self._tell_trouble()
             if records:
