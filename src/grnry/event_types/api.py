@@ -7,10 +7,8 @@ from typing import Annotated, Any
 from fastapi import Depends, Path, Query, Request, Response
 
 from grnry.errors import BadInput
-from grnry.event_types.bodies import (
+from grnry.event_types.answers import (
     EventTypeAnswer,
-    EventTypeBody,
-    EventTypeChange,
     EventTypeList,
     PurgeAnswer,
     Wanted,
@@ -18,6 +16,7 @@ from grnry.event_types.bodies import (
     full,
     limited,
 )
+from grnry.event_types.bodies import EventTypeBody, EventTypeChange
 from grnry.event_types.model import EventType
 from grnry.event_types.neighbours import ends_of
 from grnry.event_types.service import EventTypes
