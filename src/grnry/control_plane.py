@@ -77,10 +77,13 @@ class ControlPlane:
         self.users = Users(self.database, outside_issuer=outside)
         self.event_types = EventTypes(self.database, self.admin)
         logs = LogFolder(folder_in(Path(settings.data)))
-        self.persisters = Persisters(self.database, logs, self.admin)
+        own = place_of(settings.worker_database_url or settings.database_url)
+        self.persisters = Persisters(self.database, logs, self.admin, own)
         self.live_persisters = LivePersisters(self.database, logs, self.admin)
         self.dead_letters = DeadLetters(self.database)
-        self.tracing = Tracing(self.database, self.event_types, self.admin, cluster)
+        self.tracing = Tracing(
+            self.database, self.event_types, self.persisters, self.admin, cluster
+        )
         self.members = Members(self.database, self.event_types.consumer_roles, outside)
         self.collector = Collector(self.event_types, self.producer, settings)
 

@@ -45,6 +45,8 @@ class States:
         place = f"{self._path(name)}/state"
         found = self._api.get(place, {"expand": "progress"})
         found.pop("_links")
+        if "progress" not in found:  # it writes a database that does not answer
+            return {"eventTypeName": name, **found}
         now, records = time.monotonic(), int(found["progress"]["records"])
         if before := self._seen.get(name):
             found["rowsPerSecond"] = round((records - before[1]) / (now - before[0]), 1)
@@ -55,12 +57,12 @@ class States:
         """As in COLUMNS; at the end of it the rows a second."""
         found = self.state(name)
         status = found["status"] + (" (outdated)" if found.get("outdated") else "")
-        progress = found["progress"]
+        progress = found.get("progress", {})
         return (
             name,
             status,
-            progress["lag"],
-            progress["deadLetters"],
+            progress.get("lag", "?"),
+            progress.get("deadLetters", "?"),
             found.get("message", ""),
             found.get("rowsPerSecond", ""),
         )

@@ -44,6 +44,7 @@ REVOKE_SECONDS = 5.0
 STOP_SECONDS = 10.0
 SHORTEST_PAUSE = 0.1
 LONGEST_PAUSE = 2.0
+REFUSED_PAUSE = 1.0
 TABLE_PAUSE = 60.0
 
 
@@ -328,6 +329,10 @@ class Engine:
             logger.error("The table cannot be written: %s", said)
             self._status.fail("database", f"The table cannot be written: {said}", retrying=True)
             pause = TABLE_PAUSE
+        elif verdict is Verdict.REFUSED:
+            pause = max(pause, REFUSED_PAUSE)
+            logger.error("The database does not let us in; again in %.0f s: %s", pause, said)
+            self._status.fail("database", f"The database does not let us in: {said}", retrying=True)
         elif verdict is Verdict.PASSING and self._pace.most_retries is not None:
             pause = max(pause, self._pace.retry_seconds)
             logger.warning("Try %d, again in %.1f s: %s", refusals, pause, said)
@@ -345,4 +350,4 @@ class Engine:
         if self._give_up.wait(pause):
             raise _Stopped
         self._status.at_work(yes=True)
-        return min(pause * 2, LONGEST_PAUSE)
+        return min(pause * 2, TABLE_PAUSE if verdict is Verdict.REFUSED else LONGEST_PAUSE)

@@ -39,8 +39,9 @@ class Refused(CannotGoOn):
         record = first.record
         super().__init__(
             f"Topic {record.topic()}, partition {record.partition()}, offset {record.offset()}: "
-            f"{first.reason}. Nothing after it is stored, as errorsTolerance is 'none'. With 'all' "
-            "it goes to the dead letters; RESTART tries again."
+            f"{first.reason}. Nothing after it is stored, as no record may be left out: set"
+            " errorsTolerance to 'all' (eventstore.deadLetter to 'true') and it goes to the dead"
+            " letters. The next start tries again."
         )
 
 
