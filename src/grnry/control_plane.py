@@ -115,6 +115,7 @@ class ControlPlane:
                 events_api.router(),
                 persisters_api.router(self.persisters, links),
                 live_persisters_api.router(self.live_persisters, links),
+                persisters_api.router_of_others(),
                 dead_letters_api.router(self.dead_letters, links),
                 reading_api.router(Events(self.database), links),
             ],

@@ -297,6 +297,21 @@ def test_refusals(caller: Caller, name: str, place: str, method: str, rest: str)
     )
 
 
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(("method", "rest"), ALL)
+def test_there_is_no_other_store(
+    caller: Caller, name: str, place: str, method: str, rest: str
+) -> None:
+    url = f"{place}/event-types/{name}/eventstores/pdg/persister{rest}"
+    missing = caller.expect(caller.http.request(method, url, json=BODIES[method]), 404)
+    assert (missing["type"], missing["message"], missing["details"]) == (
+        "entity_not_found",
+        f"Persister '{name}' not found.",
+        f"uri={url}",
+    )
+    assert caller.anonymous.request(method, url).status_code == 401
+
+
 def test_a_configuration_takes_effect_at_the_next_start(caller: Caller, fresh: str) -> None:
     state = path(fresh, "/state")
     caller.post(state, {"action": "START"})
@@ -316,13 +331,16 @@ def test_a_configuration_takes_effect_at_the_next_start(caller: Caller, fresh: s
     assert len(row["saved"]["processes"]) == 2
 
 
-def test_another_database_is_not_written_to(caller: Caller, fresh: str) -> None:
+def test_no_placeholder_is_resolved_for_another_database(caller: Caller, fresh: str) -> None:
     put(caller, path(fresh), {"appConfig": APP_CONFIG, "deployerConfig": {}})
     state = path(fresh, "/state")
     caller.post(state, {"action": "START"})
     wait_for(lambda: caller.get(state)["status"] == "FAILED", what="it has failed")
     found = caller.get(state)
-    assert "the database postgres on grnry-pg-citus:5432" in found["message"]
+    assert (
+        "spring.datasource.username is a placeholder, and placeholders stand for nothing in the"
+        " database postgres on grnry-pg-citus:5432: give a login of its own"
+    ) in found["message"]
     assert found["retrying"] is False
     put(caller, path(fresh, "?imported=true"), {"appConfig": {}, "deployerConfig": {}})
     caller.post(state, {"action": "START"})

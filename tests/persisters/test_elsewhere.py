@@ -315,6 +315,8 @@ def test_what_keeps_it_from_writing_is_said(
     assert said in found["message"]
     assert found["retrying"] is True
     assert any(said in line for line in caller.get(path(name, "/logs"))["logs"])
+    caller.post(path(name, "/state"), {"action": "STOP"})
+    wait_for(lambda: state(caller, name, "")["status"] == "STOPPED", 8, "it stops at once")
 
 
 def test_nobody_logs_in_by_a_placeholder(caller: Caller, name: str, warehouse: Warehouse) -> None:

@@ -91,7 +91,8 @@ class Engine:
         writer = threading.Thread(target=self._guarded, args=(self._write,), name="writer")
         writer.start()
         self._guarded(self._read)
-        deadline = threading.Timer(STOP_SECONDS, self._give_up.set)
+        seconds = 0 if self._status.has_failed else STOP_SECONDS
+        deadline = threading.Timer(seconds, self._give_up.set)
         deadline.start()
         self._work.put(self._release_all)
         self._work.put(self._finish)
