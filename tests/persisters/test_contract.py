@@ -338,8 +338,8 @@ def test_no_placeholder_is_resolved_for_another_database(caller: Caller, fresh: 
     wait_for(lambda: caller.get(state)["status"] == "FAILED", what="it has failed")
     found = caller.get(state)
     assert (
-        "spring.datasource.username is a placeholder, and placeholders stand for nothing in the"
-        " database postgres on grnry-pg-citus:5432: give a login of its own"
+        "spring.datasource.username is a placeholder, which stands for nothing in the database"
+        " postgres on grnry-pg-citus:5432. Give one of its own, or take spring.datasource.url out"
     ) in found["message"]
     assert found["retrying"] is False
     put(caller, path(fresh, "?imported=true"), {"appConfig": {}, "deployerConfig": {}})

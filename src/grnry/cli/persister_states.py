@@ -76,7 +76,8 @@ class States:
                 lines = list(map(self._json, names())) if as_json else self._table(names())
                 if draws and drawn:
                     sys.stdout.write(f"\x1b[{drawn}A\x1b[J")
-                print("\n".join(lines) if draws or as_json or not drawn else lines[-1])
+                # The heads of the columns once, where nothing is drawn over them.
+                print("\n".join(lines if draws or as_json or not drawn else lines[1:]))
                 sys.stdout.flush()
                 drawn = len(lines)
                 time.sleep(LOOK_SECONDS)

@@ -82,12 +82,9 @@ def missing_login(found: Datasource) -> str:
     for key, value in (("username", found.username), ("password", found.password)):
         name = f"spring.datasource.{key}"
         if not value:
-            return f"{name} is not given, which {found!r} needs"
+            return f"{name} is not given, and {found!r} needs a login"
         if PLACEHOLDER.fullmatch(value):
-            return (
-                f"{name} is a placeholder, and placeholders stand for nothing in {found!r}:"
-                " give a login of its own"
-            )
+            return f"{name} is a placeholder, which stands for nothing in {found!r}"
     return ""
 
 

@@ -164,7 +164,9 @@ def expect_login(assignment: Assignment) -> None:
     if assignment.datasource and assignment.elsewhere is None:
         raise CannotGoOn("An earlier version of Granary has saved this persister: start it again.")
     if assignment.elsewhere is not None and (missing := missing_login(assignment.elsewhere)):
-        raise CannotGoOn(f"{missing}; or take spring.datasource.url out. Then start it again.")
+        raise CannotGoOn(
+            f"{missing}. Give one of its own, or take spring.datasource.url out. Then start it."
+        )
 
 
 def run_persister(words: Sequence[str], environment: Mapping[str, str]) -> int:
