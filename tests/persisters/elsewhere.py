@@ -36,6 +36,10 @@ class Warehouse:
         with self.server.superuser(self.name) as connection:
             connection.execute(sql.SQL(statement).format(role=sql.Identifier(self.name)))
 
+    def do(self, statement: str) -> None:
+        with self.connect() as connection:
+            connection.execute(statement.encode())
+
     def rows(self, statement: str) -> list[dict[str, Any]]:
         with self.connect() as connection:
             return connection.execute(statement.encode()).fetchall()

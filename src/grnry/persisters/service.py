@@ -204,7 +204,7 @@ def _deploy(
     )
     place = places.Place(work.deployment, work.deployment)
     if store.elsewhere is not None and not missing_login(store.elsewhere):
-        place = places.Place(work.deployment, store.kept_as, url_of(store.elsewhere))
+        place = places.Place(work.deployment, store.kept_as, url_of(store.elsewhere), *store.table)
     places.keep_at(transaction, place)
 
 

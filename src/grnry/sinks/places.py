@@ -5,7 +5,7 @@ That is the platform's own, unless somebody has named another for one of them.
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import psycopg
 
@@ -25,6 +25,9 @@ class Place:
     name: str
     url: str = ""
     """Of another database than the platform's."""
+    table_schema: str = ""
+    table_name: str = ""
+    """The table that it writes there."""
 
     def __repr__(self) -> str:
         return f"Place of {self.deployment}"
@@ -41,8 +44,7 @@ class NotThere(ServiceAway):
 def keep_at(transaction: Transaction, place: Place) -> None:
     """Say where a deployment keeps its rows from now on."""
     if place.is_elsewhere:
-        values = {"deployment": place.deployment, "name": place.name, "url": place.url}
-        transaction.run(_queries().keep_elsewhere, **values)
+        transaction.run(_queries().keep_elsewhere, **asdict(place))
     else:
         transaction.run(_queries().keep_here, deployment=place.deployment)
 
@@ -79,7 +81,7 @@ def opened(database: Database, place: Place | None) -> Iterator[Transaction | No
     except psycopg.Error as error:
         said = error.diag.message_primary or type(error).__name__
         raise NotThere(
-            f"The database that '{place.deployment}' writes does not let it be read: {said}."
+            f"The database that '{place.deployment}' writes refuses us: {said}."
         ) from error
     finally:
         other.close()

@@ -7,6 +7,9 @@ create table grnry.sink_places (
   deployment text primary key references grnry.deployments on delete cascade,
   -- What its leases and dead letters are called there.
   name text not null,
+  -- The table that it writes there.
+  table_schema text not null,
+  table_name text not null,
   -- With the login, so nobody but the platform's role reads it.
   url text not null
 );
