@@ -17,9 +17,9 @@ from grnry.events.expiry.reaper import Reaper
 from grnry.log.producer import Producer as RealProducer
 from tests.conftest import PASSWORD, wait_for
 from tests.event_types.calling import Caller
+from tests.faults.load import Load, Sent
 from tests.persisters.elsewhere import NAME, Warehouse, configure, path
 from tests.servers import OutsideServer, programs_found
-from tests.whole.numbered import Numbered
 
 DONE = {"lag": 0, "deadLetters": 0}
 NO_RIGHTS = (
@@ -370,6 +370,14 @@ def test_nobody_logs_in_by_a_placeholder(caller: Caller, name: str, warehouse: W
     assert found["retrying"] is False
 
 
+def numbered(number: int) -> Sent:
+    ids = [
+        ("grnry-correlation-id", b"entity-%d" % (number % 97)),
+        ("grnry-event-id", b"%d" % number),
+    ]
+    return Sent(b"entity-%d" % (number % 97), b'{"number": %d}' % number, [*ids])
+
+
 @pytest.mark.timeout(600)
 def test_every_event_is_one_row_there_whoever_is_killed(
     caller: Caller, warehouse: Warehouse, second_server: OutsideServer
@@ -379,28 +387,26 @@ def test_every_event_is_one_row_there_whoever_is_killed(
     concurrency = {"spring.cloud.stream.bindings.input.consumer.concurrency": "2"}
     configure(caller, name, {**warehouse.config(), **concurrency})
     act(caller, name, "START", "RUNNING")
-    events = Numbered(caller.granary.said["kafka"], name)
+    load = Load(caller.granary.said["kafka"], f"grnry_data_in_{name}", numbered)
     for turn in range(4):
-        events.send(10)
-        sending = events.send_in_background(4000)
-        events.wait_for_progress()
+        load.start(2000)
+        wait_for(lambda: len(load.acknowledged) > 2000 * (turn + 1), 60, "some more is in the log")  # noqa: B023
         if turn == 2:
             second_server.crash()
             second_server.start()
         else:
             for process in pid_of(caller, name):
                 os.kill(int(process[0]), signal.SIGKILL)
-        sending.join()
-    events.finish()
-    assert not events.refused
+        load.stop()
+    assert not load.refused
     wait_for(
-        lambda: warehouse.count() >= len(events.acknowledged), 120, "all acknowledged are stored"
+        lambda: warehouse.count() >= len(load.acknowledged), 120, "all acknowledged are stored"
     )
     rows = warehouse.rows(
         "select count(*) as rows, count(distinct message->>'number') as numbers,"
         " count(distinct (partition_id, partition_offset)) as places from public.eventstore"
     )
-    count = len(events.acknowledged)
+    count = len(load.acknowledged)
     assert rows == [{"rows": count, "numbers": count, "places": count}]
     progress = state(caller, name)["progress"]
     assert (progress["lag"], progress["deadLetters"]) == (0, 0)

@@ -29,7 +29,7 @@ from grnry.sinks.rest import Rest
 from grnry.sinks.status import Status
 from grnry.sinks.target import Target
 from grnry.sinks.topic_watch import TopicWatch
-from grnry.sinks.verdict import Verdict, verdict_of
+from grnry.sinks.verdict import STANDS, Verdict, verdict_of
 from grnry.sinks.writer import Writer
 
 logger = logging.getLogger(__name__)
@@ -326,14 +326,11 @@ class Engine:
     def _wait(self, error: psycopg.Error, pause: float, refusals: int) -> float:
         """Say what is wrong and wait; answers the next pause."""
         verdict, said = verdict_of(error), str(error).strip().splitlines()[0]
-        if verdict is Verdict.TABLE:
-            logger.error("The table cannot be written: %s", said)
-            self._status.fail("database", f"The table cannot be written: {said}", retrying=True)
-            pause = TABLE_PAUSE
-        elif verdict is Verdict.REFUSED:
-            pause = max(pause, REFUSED_PAUSE)
-            logger.error("The database does not let us in; again in %.0f s: %s", pause, said)
-            self._status.fail("database", f"The database does not let us in: {said}", retrying=True)
+        if verdict in STANDS:
+            told = f"{STANDS[verdict]}: {said}"
+            pause = TABLE_PAUSE if verdict is Verdict.TABLE else max(pause, REFUSED_PAUSE)
+            logger.error("Again in %.0f s. %s", pause, told)
+            self._status.fail("database", told, retrying=True)
         elif verdict is Verdict.PASSING and self._pace.most_retries is not None:
             pause = max(pause, self._pace.retry_seconds)
             logger.warning("Try %d, again in %.1f s: %s", refusals, pause, said)

@@ -18,6 +18,13 @@ class Verdict(Enum):
     RECORDS = "some record is bad: find it"
 
 
+STANDS = {
+    Verdict.TABLE: "The table cannot be written",
+    Verdict.REFUSED: "The database does not let us in",
+}
+"""What stays as it is until somebody changes something, as it is told."""
+
+
 class NoRowFits(psycopg.Error):
     """Not even a sample can be stored: it is the table, and not the records."""
 
