@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from confluent_kafka import Producer
 
 from tests.conftest import wait_for
 from tests.event_types.calling import Caller
@@ -345,6 +346,30 @@ def test_no_placeholder_is_resolved_for_another_database(caller: Caller, fresh: 
     put(caller, path(fresh, "?imported=true"), {"appConfig": {}, "deployerConfig": {}})
     caller.post(state, {"action": "START"})
     wait_for(lambda: caller.get(state)["status"] == "RUNNING", what="it runs")
+
+
+def test_without_dead_letters_the_first_bad_record_ends_it(caller: Caller) -> None:
+    name = caller.make(partitionCount=1)
+    state = path(name, "/state")
+    only = {"eventstore.deadLetter": "false"}
+    put(caller, path(name, "?imported=true"), {"appConfig": only, "deployerConfig": {}})
+    producer = Producer({"bootstrap.servers": caller.granary.said["kafka"], "log_level": 0})
+    for event_id, payload in enumerate((b"{}", b"{", b"{}")):
+        ids: dict[str, str | bytes | None] = {"grnry-correlation-id": "u"}
+        ids["grnry-event-id"] = str(event_id)
+        producer.produce(f"grnry_data_in_{name}", payload, headers=ids)
+    assert producer.flush(20) == 0
+    caller.post(state, {"action": "START"})
+    wait_for(lambda: caller.get(state)["status"] == "FAILED", 60, "it has failed")
+    found = caller.get(state + "?expand=progress")
+    assert f"Topic grnry_data_in_{name}, partition 0, offset 1: invalid input" in found["message"]
+    assert found["retrying"] is False
+    assert found["progress"] == {"records": 1, "lag": 2, "deadLetters": 0}
+    put(caller, path(name, "?imported=true"), {"appConfig": {}, "deployerConfig": {}})
+    caller.post(state, {"action": "START"})
+    done = {"records": 3, "lag": 0, "deadLetters": 1}
+    wait_for(lambda: caller.get(state + "?expand=progress")["progress"] == done, 60, "it went on")
+    caller.delete(f"/event-types/{name}")
 
 
 def test_progress(caller: Caller, fresh: str) -> None:
