@@ -107,7 +107,9 @@ class DeadLetters:
         """One of them, with its whole payload."""
         selection = Selection(partition=partition, offset=offset)
         with self._kept(project, deployment) as kept:
-            found = kept.transaction and store.letter(kept.transaction, kept.name, selection)
+            found = None
+            if kept.transaction is not None:
+                found = store.letter(kept.transaction, kept.name, selection)
         if found is None:
             raise _nothing_there(deployment, selection)
         return found
