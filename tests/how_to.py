@@ -17,6 +17,11 @@ def shown(page: str) -> list[str]:
     return _fenced(page, "")
 
 
+def statements(page: str) -> list[str]:
+    """The SQL of a page, block by block."""
+    return _fenced(page, "sql")
+
+
 def _fenced(page: str, language: str) -> list[str]:
     text = (ROOT / "docs/how-to" / page).read_text()
     found = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)

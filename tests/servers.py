@@ -71,24 +71,32 @@ class OutsideServer:
             if os.environ.get("CI"):
                 pytest.fail(f"CI needs Debian's PostgreSQL: there is none in {programs}")
             pytest.skip("Debian's PostgreSQL is not installed: apt install postgresql")
-        self._folder, self._programs, self._port = folder, programs, free_port()
+        self._folder, self._programs, self.port = folder, programs, free_port()
         cluster = folder / "cluster"
         initdb = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C"]
         subprocess.run(
             self._command("initdb", *initdb, "-D", str(cluster)), check=True, capture_output=True
         )
         (cluster / "postgresql.conf").write_text(
-            _CONFIGURATION.format(port=self._port, folder=folder)
+            _CONFIGURATION.format(port=self.port, folder=folder)
         )
         (cluster / "pg_hba.conf").write_text(_ACCESS)
         self._log = (folder / "postgres.log").open("w")
-        self.process = subprocess.Popen(
-            self._command("postgres", "-D", str(cluster)), stderr=self._log
-        )
-        wait_for(self._answers, what="the server answers")
+        self.start()
         self._numbers = itertools.count(1)
         self.version = self._major()
         self._follow_guide()
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(
+            self._command("postgres", "-D", str(self._folder / "cluster")), stderr=self._log
+        )
+        wait_for(self._answers, what="the server answers")
+
+    def crash(self) -> None:
+        """It ends at once, without a word to anybody, and recovers at its next start."""
+        self.process.send_signal(signal.SIGQUIT)
+        self.process.wait(20)
 
     def _command(self, program: str, *arguments: str) -> list[str]:
         stub = [sys.executable, "-I", "-S", unprivileged.__file__, "9"]
@@ -101,7 +109,7 @@ class OutsideServer:
         return False
 
     def superuser(self, database: str = "postgres") -> psycopg.Connection:
-        url = f"host={self._folder} port={self._port} user=postgres dbname={database}"
+        url = f"host={self._folder} port={self.port} user=postgres dbname={database}"
         return psycopg.connect(url, autocommit=True)
 
     def _major(self) -> int:
@@ -122,7 +130,7 @@ class OutsideServer:
         prepare_database(self.url(PLATFORM_ROLE), self.url(PLATFORM_ROLE, WORKER_ROLE))
 
     def url(self, database: str, role: str = PLATFORM_ROLE) -> str:
-        return f"postgresql://{role}:{PASSWORD}@127.0.0.1:{self._port}/{database}"
+        return f"postgresql://{role}:{PASSWORD}@127.0.0.1:{self.port}/{database}"
 
     def run(self, statement: str, name: str = "") -> None:
         with self.superuser() as connection:

@@ -10,6 +10,8 @@ from tests.conftest import free_port
 
 # They describe themselves, or others do: the contract and the page over it, metrics, the issuer.
 UNDESCRIBED = ("/openapi.json", "/docs", "/metrics", "/auth/realms/")
+# Persisters of stores that are not there, whatever they are called.
+ANSWERS_NOT_FOUND = "/eventstores/{eventstore}/persister"
 
 
 @pytest.fixture
@@ -26,7 +28,7 @@ def test_every_operation_is_in_the_machine_readable_contract(app: FastAPI) -> No
     described = app.openapi()["paths"]
     for route in app.routes:
         assert isinstance(route, Route)
-        if not route.path.startswith(UNDESCRIBED):
+        if not route.path.startswith(UNDESCRIBED) and ANSWERS_NOT_FOUND not in route.path:
             for method in (route.methods or set()) - {"HEAD"}:
                 assert method.lower() in described[route.path], f"{method} {route.path}"
 

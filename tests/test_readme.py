@@ -78,6 +78,8 @@ def test_it_has_the_blocks_that_are_run_here() -> None:
     assert len(BLOCKS) == 4
     assert BLOCKS[0] == "./grnry up\n"
     assert len(README.splitlines()) < 120
+    # From the first command to a row that SQL shows.
+    assert len((BLOCKS[0] + BLOCKS[1]).splitlines()) < 10
 
 
 @pytest.mark.skipif(bool(missing()) and not IN_CI, reason=f"needs {', '.join(missing())}")

@@ -17,6 +17,13 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 INSTALLER = ROOT / ".uv"
 LOCK = ROOT / "uv.lock"
+CERTIFICATES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
+"""Where Linux distributions keep the authorities that the machine trusts."""
 STAMPS = {False: VENV / "installed.lock", True: VENV / "installed-dev.lock"}
 
 
@@ -64,6 +71,9 @@ def install(*, dev: bool) -> None:
         "UV_PYTHON": str(python),
         "UV_PYTHON_DOWNLOADS": "never",
     }
+    if any(Path(store).exists() for store in CERTIFICATES):
+        # Else uv knows its own authorities only, and not that of a proxy which the machine trusts.
+        env["UV_SYSTEM_CERTS"] = "true"
     if "PIP_CERT" in env:
         env["SSL_CERT_FILE"] = env["PIP_CERT"]
     group = ["--all-groups"] if dev else ["--no-dev"]

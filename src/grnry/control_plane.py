@@ -77,10 +77,13 @@ class ControlPlane:
         self.users = Users(self.database, outside_issuer=outside)
         self.event_types = EventTypes(self.database, self.admin)
         logs = LogFolder(folder_in(Path(settings.data)))
-        self.persisters = Persisters(self.database, logs, self.admin)
+        own = place_of(settings.worker_database_url or settings.database_url)
+        self.persisters = Persisters(self.database, logs, self.admin, own)
         self.live_persisters = LivePersisters(self.database, logs, self.admin)
         self.dead_letters = DeadLetters(self.database)
-        self.tracing = Tracing(self.database, self.event_types, self.admin, cluster)
+        self.tracing = Tracing(
+            self.database, self.event_types, self.persisters, self.admin, cluster
+        )
         self.members = Members(self.database, self.event_types.consumer_roles, outside)
         self.collector = Collector(self.event_types, self.producer, settings)
 
@@ -112,6 +115,7 @@ class ControlPlane:
                 events_api.router(),
                 persisters_api.router(self.persisters, links),
                 live_persisters_api.router(self.live_persisters, links),
+                persisters_api.router_of_others(),
                 dead_letters_api.router(self.dead_letters, links),
                 reading_api.router(Events(self.database), links),
             ],

@@ -102,6 +102,16 @@ def test_every_value_has_a_form_in_json(granary: Granary) -> None:
     assert granary.do("sql", "select 1; select 2 as b") == "B\n2\n(1 row)\n"
 
 
+def test_json_is_shown_as_it_is_stored(granary: Granary) -> None:
+    number = "123456789012345678901234567890.50"
+    deep = "[" * 5000 + "]" * 5000
+    statement = f"select '{{\"n\": {number}}}'::jsonb n, '{deep}'::jsonb, '[1,\n 2]'::json"
+    assert f'{{"n": {number}}}  {deep}  [1,  2]' in granary.do("sql", statement)
+    assert f'"n": {{"n": {number}}}, "jsonb": {deep}, "json": [1,  2]}}' in granary.do(
+        "sql", "--json", statement
+    )
+
+
 def test_the_address_is_for_psql_and_what_is_set_for_psql_is_not_for_us(granary: Granary) -> None:
     assert granary.do("sql", "--url").startswith("postgresql://grnry_project_global:")
     env = {**os.environ, "GRNRY_DATA": str(granary.data)}

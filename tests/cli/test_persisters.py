@@ -100,6 +100,35 @@ def test_watching_tells_what_changes(granary: Granary, name: str, tmp_path: Path
     assert {each["status"] for each in whole_lines(out)} == {"RUNNING"}
 
 
+def test_watching_a_list_shows_each_of_them_again(
+    granary: Granary, name: str, tmp_path: Path
+) -> None:
+    granary.do("event-type", "create", "watched2", "--correlation-id", "payload.user")
+    out = tmp_path / "out"
+    with watching(granary, out, "persister", "list", "--watch"):
+        wait_for(lambda: out.read_text().count("\nwatched2 ") > 2, 60, "all are shown anew")
+    text = out.read_text()
+    assert text.count(f"\n{name} ") >= text.count("\nwatched2 ") - 1
+    assert text.count("EVENT_TYPE") == 1
+    granary.do("event-type", "delete", "watched2")
+
+
+def test_a_live_segments_persister_is_restarted(granary: Granary, tmp_path: Path) -> None:
+    schema = tmp_path / "schema.json"
+    schema.write_text('{"type": "object", "properties": {"id": {"type": "string"}}}')
+    words = ["event-type", "create", "restarted", "--type", "live_segment", "--schema", str(schema)]
+    granary.do(*words)
+    runs = "select run from grnry.deployments where name = 'grnry-p-live-segment-restarted'"
+    with granary.platform() as platform:
+        before = platform.execute(runs).fetchone()
+        assert "is RUNNING" in granary.do("persister", "restart", "restarted")
+        after = platform.execute(runs).fetchone()
+    assert before is not None
+    assert after is not None
+    assert after["run"] == before["run"] + 1
+    granary.do("event-type", "delete", "restarted")
+
+
 def test_a_log_is_followed_over_a_restart(granary: Granary, name: str, tmp_path: Path) -> None:
     granary.do("persister", "start", name)
     before = len(granary.do("persister", "logs", name, "-n", "500").splitlines())

@@ -22,6 +22,11 @@ def test_lines_by_the_thousand() -> None:
     assert [piece.lines for piece in cut(b'{"n": 1}\n{"n": 2}')] == [2]
 
 
+def test_a_line_is_one_however_deep() -> None:
+    deep = b'{"user": "u", "a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    assert [piece.lines for piece in cut(deep + b"\n" + deep)] == [2]
+
+
 def test_no_request_gets_too_large() -> None:
     line = b'{"text": "%b"}\n' % (b"x" * 1_000_000)
     assert [piece.lines for piece in cut(line * 9)] == [4, 4, 1]
@@ -70,6 +75,8 @@ def test_a_file_of_many_lines(caller: Caller, tmp_path: Path) -> None:
     assert "1 were not taken" in sent.stderr
     few = caller.granary.grnry("send", name, "--rate", "1000", stdin="\n".join(lines[:50]))
     assert few.stdout == "Sent 50 events.\n"
+    piped = caller.granary.grnry("send", name, "-f", "-", stdin="\n".join(lines[:2]))
+    assert piped.stdout == "Sent 2 events.\n"
     missing = caller.granary.grnry("send", name, "-f", str(tmp_path / "none"))
     assert "cannot be read: No such file or directory." in missing.stderr
     folder = caller.granary.grnry("send", name, "-f", str(tmp_path))

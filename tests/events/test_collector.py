@@ -129,6 +129,16 @@ def lines(count: int, start: int = 0) -> bytes:
 NDJSON = "application/x-ndjson"
 
 
+def test_what_is_said_to_be_something_else_is_not_looked_into(caller: Caller) -> None:
+    name = caller.make(partitionCount=1)
+    for content_type in ("text/xml", "multipart/form-data; boundary=x", "image/png", "nonsense"):
+        refused = send(caller, name, ONE, 415, content_type=content_type)
+        assert refused["type"] == "unsupported_media_type"
+        assert f"is '{content_type}'" in refused["message"]
+    for content_type in ("application/cloudevents+json", "text/plain; charset=utf-8"):
+        assert send(caller, name, ONE, content_type=content_type)["accepted"] == 1
+
+
 def test_lines_are_taken_while_they_come_however_many(caller: Caller) -> None:
     name = caller.make()
     most = 16 * 2**20  # of other bodies

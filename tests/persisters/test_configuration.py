@@ -53,18 +53,24 @@ def test_what_is_right(key: str, value: str) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "reason"),
     [
-        ("eventstore.tablename", "public.others", "must be 'public.eventstore', the only table"),
+        ("eventstore.tablename", "a.b.c", "must be the name of a table with its schema, as in SQL"),
+        ("eventstore.tablename", "grnry.leases", "must not be in a schema of PostgreSQL's or"),
+        ("eventstore.tablename", 'PG_catalog."pg_class"', "must not be in a schema of PostgreSQL"),
         ("eventstore.batchSize", "0", "must be a number from 1 to 100000 but is '0'."),
         ("eventstore.batchsize", "", "must be a number from 1 to 100000 but is ''."),
         ("eventstore.batchSize", "٣", "must be a number from 1 to 100000 but is '٣'."),
         ("eventstore.batchSize", "1" * 5000, "must be a number from 1 to 100000 but is '1111"),
         ("eventstore.batchTimeout", "-1", "must be a number from 0 to 60000 but is '-1'."),
         ("eventstore.ttlGracePeriod", "5 days", "must be an ISO 8601 duration such as P5D"),
-        ("eventstore.deadLetter", "false", "must be 'true', all that this version knows,"),
+        ("eventstore.deadLetter", "no", "must be 'true' or 'false' but is 'no'."),
         ("spring.datasource.url", "postgresql://db/x", "must be an address such as"),
         ("spring.datasource.url", "jdbc:postgresql://db:x/y", "must be an address such as"),
         ("spring.datasource.url", "jdbc:postgresql://u:p@db/x", "must not hold a login"),
         ("spring.datasource.url", URL + "&password=p", "must not hold a login"),
+        ("spring.datasource.url", URL + "&User=p", "must not hold a login"),
+        ("spring.datasource.url", URL + "&sslmode=maybe", "must have one of disable, allow,"),
+        ("spring.datasource.url", "jdbc:postgresql://%2Ftmp/x", "must be an address such as"),
+        ("spring.datasource.url", "jdbc:postgresql://a,b/x", "must be an address such as"),
     ],
 )
 def test_what_is_wrong_with_an_application(key: str, value: str, reason: str) -> None:

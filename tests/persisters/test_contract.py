@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from confluent_kafka import Producer
 
 from tests.conftest import wait_for
 from tests.event_types.calling import Caller
@@ -297,6 +298,21 @@ def test_refusals(caller: Caller, name: str, place: str, method: str, rest: str)
     )
 
 
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(("method", "rest"), ALL)
+def test_there_is_no_other_store(
+    caller: Caller, name: str, place: str, method: str, rest: str
+) -> None:
+    url = f"{place}/event-types/{name}/eventstores/pdg/persister{rest}"
+    missing = caller.expect(caller.http.request(method, url, json=BODIES[method]), 404)
+    assert (missing["type"], missing["message"], missing["details"]) == (
+        "entity_not_found",
+        f"Persister '{name}' not found.",
+        f"uri={url}",
+    )
+    assert caller.anonymous.request(method, url).status_code == 401
+
+
 def test_a_configuration_takes_effect_at_the_next_start(caller: Caller, fresh: str) -> None:
     state = path(fresh, "/state")
     caller.post(state, {"action": "START"})
@@ -316,17 +332,44 @@ def test_a_configuration_takes_effect_at_the_next_start(caller: Caller, fresh: s
     assert len(row["saved"]["processes"]) == 2
 
 
-def test_another_database_is_not_written_to(caller: Caller, fresh: str) -> None:
+def test_no_placeholder_is_resolved_for_another_database(caller: Caller, fresh: str) -> None:
     put(caller, path(fresh), {"appConfig": APP_CONFIG, "deployerConfig": {}})
     state = path(fresh, "/state")
     caller.post(state, {"action": "START"})
     wait_for(lambda: caller.get(state)["status"] == "FAILED", what="it has failed")
     found = caller.get(state)
-    assert "the database postgres on grnry-pg-citus:5432" in found["message"]
+    assert (
+        "spring.datasource.username is a placeholder, which stands for nothing in the database"
+        " postgres on grnry-pg-citus:5432. Give one of its own, or take spring.datasource.url out"
+    ) in found["message"]
     assert found["retrying"] is False
     put(caller, path(fresh, "?imported=true"), {"appConfig": {}, "deployerConfig": {}})
     caller.post(state, {"action": "START"})
     wait_for(lambda: caller.get(state)["status"] == "RUNNING", what="it runs")
+
+
+def test_without_dead_letters_the_first_bad_record_ends_it(caller: Caller) -> None:
+    name = caller.make(partitionCount=1)
+    state = path(name, "/state")
+    only = {"eventstore.deadLetter": "false"}
+    put(caller, path(name, "?imported=true"), {"appConfig": only, "deployerConfig": {}})
+    producer = Producer({"bootstrap.servers": caller.granary.said["kafka"], "log_level": 0})
+    for event_id, payload in enumerate((b"{}", b"{", b"{}")):
+        ids: dict[str, str | bytes | None] = {"grnry-correlation-id": "u"}
+        ids["grnry-event-id"] = str(event_id)
+        producer.produce(f"grnry_data_in_{name}", payload, headers=ids)
+    assert producer.flush(20) == 0
+    caller.post(state, {"action": "START"})
+    wait_for(lambda: caller.get(state)["status"] == "FAILED", 60, "it has failed")
+    found = caller.get(state + "?expand=progress")
+    assert f"Topic grnry_data_in_{name}, partition 0, offset 1: invalid input" in found["message"]
+    assert found["retrying"] is False
+    assert found["progress"] == {"records": 1, "lag": 2, "deadLetters": 0}
+    put(caller, path(name, "?imported=true"), {"appConfig": {}, "deployerConfig": {}})
+    caller.post(state, {"action": "START"})
+    done = {"records": 3, "lag": 0, "deadLetters": 1}
+    wait_for(lambda: caller.get(state + "?expand=progress")["progress"] == done, 60, "it went on")
+    caller.delete(f"/event-types/{name}")
 
 
 def test_progress(caller: Caller, fresh: str) -> None:

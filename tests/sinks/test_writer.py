@@ -1,5 +1,6 @@
 """Batches over real transactions: what can be stored is, once; what cannot is a dead letter."""
 
+import logging
 import random
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -104,6 +105,7 @@ def test_workers_write_without_further_rights(writer: Writer, worker_database_ur
             "delete from public.eventstore",
             "update grnry.dead_letters set reason = ''",
             "select * from grnry.users",
+            "select * from grnry.sink_places",
             "drop table public.eventstore",
             "create table public.mine ()",
         ):
@@ -138,11 +140,17 @@ POISON = {
 
 
 @pytest.mark.parametrize("name", POISON)
-def test_one_bad_record_among_good_ones(writer: Writer, look: Look, name: str) -> None:
+def test_one_bad_record_among_good_ones(
+    writer: Writer, look: Look, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
     bad, sqlstate = POISON[name]
     bad = Made(50, bad.payload, bad.named)
     good = [event(at) for at in range(100) if at != 50]
-    writer.write(batch(*good[:50], bad, *good[50:]))
+    caplog.set_level(logging.WARNING)
+    written = writer.write(batch(*good[:50], bad, *good[50:]))
+    assert (len(written.lines), len(written.dead)) == (99, 1)
+    (said,) = [each.getMessage() for each in caplog.records]
+    assert said.startswith("Put 1 more aside as dead letters; one is of partition 0, offset 50: ")
     assert look.ids == [str(at) for at in range(100) if at != 50]
     assert look.offsets[0] == 100
     (letter,) = look.rows("select * from grnry.dead_letters")

@@ -23,7 +23,9 @@ def send(
     ] = "-",
     file: Annotated[
         Path | None,
-        typer.Option("-f", "--file", help="Read them from a file, NDJSON or JSON."),
+        typer.Option(
+            "-f", "--file", help="Read them from a file, NDJSON or JSON; - is standard input."
+        ),
     ] = None,
     rate: Annotated[
         int | None, typer.Option(help="So many events a second, of lines.", min=1, metavar="N")
@@ -59,7 +61,7 @@ def _opened(event: str, file: Path | None) -> Iterator[tuple[BinaryIO, int | Non
     """What to read, and how long it is where that is known."""
     from grnry.cli.client import CallFailed
 
-    if file is None and event == "-":
+    if (file is None and event == "-") or file == Path("-"):
         yield sys.stdin.buffer, None
     elif file is None:
         body = event.encode("utf-8", "surrogateescape")

@@ -10,6 +10,8 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from grnry.database.json_text import JsonText
+
 
 def print_json(value: Any) -> None:
     print(json.dumps(value, ensure_ascii=False, indent=2))
@@ -19,9 +21,17 @@ def print_json_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> No
     """An array of objects, one a line, each made when it is printed: there may be many."""
     print("[", end="")
     for index, row in enumerate(rows):
-        line = json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False)
-        print(",\n " if index else "\n ", line, sep="", end="")
+        pairs = [f"{_json(name)}: {_json(value)}" for name, value in zip(columns, row, strict=True)]
+        print(",\n " if index else "\n ", "{", ", ".join(pairs), "}", sep="", end="")
     print("\n]" if rows else "]")
+
+
+def _json(value: Any) -> str:
+    if isinstance(value, JsonText):
+        return value
+    if isinstance(value, list):
+        return f"[{', '.join(map(_json, value))}]"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -69,7 +79,7 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, dict | list | bool):
-        return json.dumps(value, ensure_ascii=False)
+        return _json(value)
     return str(value).replace("\n", "\\n")
 
 

@@ -45,6 +45,8 @@ class States:
         place = f"{self._path(name)}/state"
         found = self._api.get(place, {"expand": "progress"})
         found.pop("_links")
+        if "progress" not in found:  # it writes a database that does not answer
+            return {"eventTypeName": name, **found}
         now, records = time.monotonic(), int(found["progress"]["records"])
         if before := self._seen.get(name):
             found["rowsPerSecond"] = round((records - before[1]) / (now - before[0]), 1)
@@ -55,12 +57,12 @@ class States:
         """As in COLUMNS; at the end of it the rows a second."""
         found = self.state(name)
         status = found["status"] + (" (outdated)" if found.get("outdated") else "")
-        progress = found["progress"]
+        progress = found.get("progress", {})
         return (
             name,
             status,
-            progress["lag"],
-            progress["deadLetters"],
+            progress.get("lag", "?"),
+            progress.get("deadLetters", "?"),
             found.get("message", ""),
             found.get("rowsPerSecond", ""),
         )
@@ -74,7 +76,8 @@ class States:
                 lines = list(map(self._json, names())) if as_json else self._table(names())
                 if draws and drawn:
                     sys.stdout.write(f"\x1b[{drawn}A\x1b[J")
-                print("\n".join(lines) if draws or as_json or not drawn else lines[-1])
+                # The heads of the columns once, where nothing is drawn over them.
+                print("\n".join(lines if draws or as_json or not drawn else lines[1:]))
                 sys.stdout.flush()
                 drawn = len(lines)
                 time.sleep(LOOK_SECONDS)

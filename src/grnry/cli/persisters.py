@@ -10,7 +10,7 @@ import typer
 from grnry.cli.options import AsJson, Data, EventTypeName, Project, command
 from grnry.cli.output import print_fields, print_json, print_table
 from grnry.event_types import kinds
-from grnry.persisters.kinds import PG
+from grnry.persisters.kinds import LIVE_SEGMENT, PG
 
 if TYPE_CHECKING:
     from grnry.cli.client import Api
@@ -173,8 +173,12 @@ def restart(
     from grnry.cli.client import Api, Place
 
     api = Api(Place.of(data))
-    api.post(f"{path_of(api, project, name)}/state", {"action": "STOP"})
-    _act(api, "START", (project, name), wait=wait, as_json=as_json)
+    place = path_of(api, project, name)
+    if place == path(project, name, LIVE_SEGMENT):
+        _act(api, "RESTART", (project, name), wait=wait, as_json=as_json)
+    else:
+        api.post(f"{place}/state", {"action": "STOP"})
+        _act(api, "START", (project, name), wait=wait, as_json=as_json)
 
 
 @app.command()
@@ -255,7 +259,7 @@ def _act(api: "Api", action: str, which: tuple[str, str], *, wait: bool, as_json
     from grnry.cli.client import CallFailed
 
     project, name = which
-    goal = {"START": "RUNNING", "STOP": "STOPPED"}[action]
+    goal = "STOPPED" if action == "STOP" else "RUNNING"
     place = f"{path_of(api, project, name)}/state"
     found = api.post(place, {"action": action})
     deadline = time.monotonic() + WAIT_SECONDS

@@ -91,6 +91,8 @@ def _is_event(line: bytes) -> bool:
     """Whether a line is a whole object; an array's events are not told apart here."""
     try:
         return isinstance(json.loads(line), dict)
+    except RecursionError:
+        return line.lstrip().startswith(b"{")
     except ValueError:
         return False
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 SSL_MODES = ("require", "verify-ca", "verify-full")
 
@@ -29,4 +29,26 @@ def place_of(url: str) -> Place:
         port=int(port),
         database=str(parts.get("dbname") or parts.get("user") or "postgres"),
         ssl=str(parts.get("sslmode") or "") in SSL_MODES,
+    )
+
+
+def address_of(
+    *, host: str, port: int, database: str, sslmode: str, username: str, password: str
+) -> str:
+    """An address out of parts that others have given, and of nothing else.
+
+    Names and passwords of this machine's own files and environment are not for them.
+    """
+    is_verified = sslmode.startswith("verify")
+    return make_conninfo(
+        host=host,
+        port=port,
+        dbname=database,
+        user=username,
+        password=password,
+        # The machine's authorities are the only ones we know, and with them names are compared.
+        sslmode="verify-full" if is_verified else sslmode,
+        **({"sslrootcert": "system"} if is_verified else {}),
+        gssencmode="disable",
+        passfile="/dev/null",
     )

@@ -11,6 +11,8 @@ from psycopg.abc import Buffer
 from psycopg.adapt import Loader
 from psycopg.types.datetime import DateLoader, TimestampLoader, TimestamptzLoader
 
+from grnry.database.json_text import JsonText
+
 
 class NotUnderstood(Exception):  # noqa: N818
     """The database refused the statement; the text is what it said."""
@@ -65,7 +67,17 @@ def _lenient(kind: type[Loader]) -> type[Loader]:
     return Lenient
 
 
-_LOADERS = {
+class _JsonLoader(Loader):
+    """Parsed, its numbers would be others, and some of it is deeper than a parser goes."""
+
+    def load(self, data: Buffer) -> JsonText:
+        # Line breaks of JSON are between its values: within texts they are escaped.
+        return JsonText(bytes(data).decode().replace("\n", " "))
+
+
+_LOADERS: dict[str, type[Loader]] = {
+    "json": _JsonLoader,
+    "jsonb": _JsonLoader,
     "date": _lenient(DateLoader),
     "timestamp": _lenient(TimestampLoader),
     "timestamptz": _lenient(TimestamptzLoader),

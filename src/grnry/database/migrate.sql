@@ -2,7 +2,10 @@
 do $$
 begin
   if to_regclass('grnry.migrations') is null then
-    create schema if not exists grnry;
+    -- Made for us by somebody else, perhaps: "if not exists" asks for the right to make it first.
+    if to_regnamespace('grnry') is null then
+      create schema grnry;
+    end if;
     create table grnry.migrations (
       number integer primary key,
       name text not null,

@@ -82,6 +82,9 @@ class CountedAnswer(AnswerBody):
     counts: CountsAnswer
     expiring: int = Field(description="Failed ones that are dropped soon, as they are old.")
     oldest: str | None = Field(None, description="When the first of them failed that waits.")
+    message: str | None = Field(
+        None, description="Why they cannot be counted: their database does not answer."
+    )
 
 
 class SourceAnswer(CountedAnswer):
@@ -166,6 +169,7 @@ def source_answer(source: Source) -> dict[str, Any]:
         "counts": dict(source.counts),
         "expiring": source.expiring,
         **({"oldest": time_text(source.oldest)} if source.oldest else {}),
+        **({"message": source.message} if source.message else {}),
     }
 
 

@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from grnry.database.pool import Database
 from grnry.database.transaction import Row
@@ -20,6 +20,7 @@ from grnry.log.admin import Admin
 from grnry.log.producer import Producer
 from grnry.log.records import LARGEST_BATCH, LogRefused, Outgoing
 from grnry.persisters.kinds import PG
+from grnry.sinks import places
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,11 @@ AT_ONCE = 500
 BYTES_AT_ONCE = 16 * 2**20
 PATIENCE_SECONDS = 60.0
 REPLICAS = 3
+
+Kinds = Mapping[str, tuple[str, str]]
+"""Of each deployment the kind of its persister, and what it stores."""
+
+_GONE = ("", "")
 
 
 class Copier:
@@ -49,34 +55,54 @@ class Copier:
         self._stopping = stopping or threading.Event()
         self._known: set[str] = set()
         self._patience = patience
-        self._failing_since: dict[int, float] = {}
+        self._failing_since: dict[tuple[str, int], float] = {}
+        self._away: set[str] = set()
         self.copied = 0
 
     def copy(self) -> None:
         """All that are there; raises LogAway where the log takes none."""
+        with self._database.transaction() as transaction:
+            kinds = store.kinds(transaction)
+            others = places.elsewhere(transaction)
+        self._copy_all(kinds, None)
+        for place in others:
+            try:
+                self._copy_all({place.name: kinds.get(place.deployment, _GONE)}, place)
+            except places.NotThere as error:
+                if place.name not in self._away:
+                    logger.warning("Its dead letters are copied later: %s", error.message)
+                self._away.add(place.name)
+            else:
+                self._away.discard(place.name)
+
+    def _copy_all(self, kinds: Kinds, place: places.Place | None) -> None:
+        """All of the platform's database, or what is ours of another."""
         after = 0
         while not self._stopping.is_set():
-            with self._database.transaction() as transaction:
-                rows = store.not_copied(transaction, after, AT_ONCE, BYTES_AT_ONCE)
+            rows: list[Row] = []
+            with places.opened(self._database, place) as transaction:
+                if transaction is not None:
+                    only = place.name if place else None
+                    rows = store.not_copied(transaction, only, after, AT_ONCE, BYTES_AT_ONCE)
             if not rows:
                 return
             after = rows[-1]["id"]
-            self._write_down(self._copy(rows))
+            self._write_down(self._copy(rows, kinds, place), place)
 
-    def _copy(self, rows: Sequence[Row]) -> list[int]:
+    def _copy(self, rows: Sequence[Row], kinds: Kinds, place: places.Place | None) -> list[int]:
         """Answers those that are done with."""
         by_topic: dict[str, list[Row]] = defaultdict(list)
         done = []
         for row in rows:
-            if (topic := topic_of(row)) is None:
+            if (topic := topic_of(row, *kinds.get(row["deployment"], _GONE))) is None:
                 done.append(row["id"])
             else:
                 by_topic[topic].append(row)
         for topic, some in by_topic.items():
-            done += self._send(topic, some)
+            done += self._send(topic, some, place.name if place else "")
         return done
 
-    def _send(self, topic: str, rows: Sequence[Row]) -> list[int]:
+    def _send(self, topic: str, rows: Sequence[Row], where: str) -> list[int]:
         try:
             self._make(topic)
             outcome = self._producer.send_and_wait(topic, list(map(copy_of, rows)))
@@ -88,12 +114,12 @@ class Copier:
             # It may have been deleted by somebody; and where no broker answers nothing is given up.
             self._known.discard(topic)
             self._admin.brokers()
-        given_up = list(self._give_up(topic, failed))
+        given_up = list(self._give_up(topic, failed, where))
         return [row["id"] for row in rows if row["id"] not in failed] + given_up
 
-    def _give_up(self, topic: str, failed: dict[int, str]) -> Iterable[int]:
+    def _give_up(self, topic: str, failed: dict[int, str], where: str) -> Iterable[int]:
         for id_, why in failed.items():
-            since = self._failing_since.setdefault(id_, time.monotonic())
+            since = self._failing_since.setdefault((where, id_), time.monotonic())
             if time.monotonic() - since >= self._patience:
                 logger.warning("Dead letter %d has no copy in %s: %s", id_, topic, why)
                 yield id_
@@ -110,20 +136,21 @@ class Copier:
             logger.info("Made the topic %s.", topic)
         self._known.add(topic)
 
-    def _write_down(self, ids: Sequence[int]) -> None:
+    def _write_down(self, ids: Sequence[int], place: places.Place | None) -> None:
         if ids:
-            with self._database.transaction() as transaction:
-                store.copied(transaction, ids)
+            with places.opened(self._database, place) as transaction:
+                if transaction is not None:
+                    store.copied(transaction, ids)
         for id_ in ids:
-            self._failing_since.pop(id_, None)
+            self._failing_since.pop((place.name if place else "", id_), None)
 
 
-def topic_of(row: Row) -> str | None:
+def topic_of(row: Row, kind: str, event_type: str) -> str | None:
     """Where its copy goes; none where its deployment is gone."""
-    if row["kind"] is None:
+    if not kind:
         return None
-    if row["kind"] == PG:
-        return f"grnry_persister_dlq_{row['event_type']}"
+    if kind == PG:
+        return f"grnry_persister_dlq_{event_type}"
     return f"{row['topic']}_dlq"
 
 

@@ -51,9 +51,11 @@ class Source:
     deployment: str
     event_type: str
     counts: Mapping[str, int]
-    expiring: int
+    expiring: int = 0
     """How many of the open ones are dropped soon; it was said in the log."""
-    oldest: datetime | None
+    oldest: datetime | None = None
+    message: str = ""
+    """Why they cannot be counted, where they are kept in a database that does not answer."""
 
 
 @dataclass(frozen=True, slots=True)

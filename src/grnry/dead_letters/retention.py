@@ -14,6 +14,7 @@ from grnry.database.pool import Database
 from grnry.database.transaction import Transaction
 from grnry.dead_letters import store
 from grnry.dead_letters.model import OPEN
+from grnry.sinks import places
 
 logger = logging.getLogger(__name__)
 
@@ -40,15 +41,29 @@ class Retention:
     def keep(self, now: datetime | None = None) -> None:
         """Drop what has been warned of for long enough; warn of what is next."""
         now = now or datetime.now(UTC)
+        self._keep(now, None)
+        with self._database.transaction() as transaction:
+            others = places.elsewhere(transaction)
+        for place in others:
+            try:
+                self._keep(now, place)
+            except places.NotThere as error:
+                logger.warning("Its old dead letters are dropped later: %s", error.message)
+
+    def _keep(self, now: datetime, place: places.Place | None) -> None:
+        """In the platform's database; or what is ours in another."""
+        only = place.name if place else None
         dropped = self._all(
+            place,
             lambda transaction: store.expire(
-                transaction, now - self._kept, now - self._notice, AT_ONCE
-            )
+                transaction, only, now - self._kept, now - self._notice, AT_ONCE
+            ),
         )
         warned = self._all(
+            place,
             lambda transaction: store.warn(
-                transaction, now - self._kept + self._notice, now, AT_ONCE
-            )
+                transaction, only, now - self._kept + self._notice, now, AT_ONCE
+            ),
         )
         self.dropped += dropped.total()
         self.warned += warned.total()
@@ -56,7 +71,7 @@ class Retention:
             logger.warning(
                 "Dropped %d dead letters of %s, %d days old and never replayed.",
                 count,
-                deployment,
+                place.deployment if place else deployment,
                 self._kept.days,
             )
         for deployment, count in sorted(warned.items()):
@@ -64,17 +79,19 @@ class Retention:
                 "%d dead letters of %s will be dropped from %s on. See them with"
                 " `grnry dlq show %s`; replay them, or keep all longer by GRNRY_DEAD_LETTER_DAYS.",
                 count,
-                deployment,
+                place.deployment if place else deployment,
                 f"{now + self._notice:%Y-%m-%d %H:%M} UTC",
-                deployment,
+                place.deployment if place else deployment,
             )
 
-    def _all(self, some: Callable[[Transaction], Found]) -> "Counter[str]":
+    def _all(
+        self, place: places.Place | None, some: Callable[[Transaction], Found]
+    ) -> "Counter[str]":
         """Batch by batch until there is none left; how many of each deployment were open."""
         counted: Counter[str] = Counter()
         while not self._stopping.is_set():
-            with self._database.transaction() as transaction:
-                found = some(transaction)
+            with places.opened(self._database, place) as transaction:
+                found = some(transaction) if transaction is not None else []
             counted.update(deployment for deployment, state in found if state in OPEN)
             if len(found) < AT_ONCE:
                 break

@@ -1,10 +1,11 @@
 """What can be done with dead letters."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 from grnry.database.pool import Database
-from grnry.database.transaction import Reading
+from grnry.database.transaction import Reading, Transaction
 from grnry.dead_letters import store
 from grnry.dead_letters.model import (
     OPEN,
@@ -17,6 +18,7 @@ from grnry.dead_letters.model import (
 from grnry.deployments import service as deployments
 from grnry.deployments.model import State
 from grnry.errors import NotFound
+from grnry.sinks import places
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,43 +40,76 @@ class Queued:
     status: State
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """Where the dead letters of one deployment are."""
+
+    transaction: Transaction | None
+    """None where it has never got so far as to keep any."""
+
+    name: str
+    """What it is called there."""
+
+    event_type: str
+    status: State
+
+
 class DeadLetters:
-    """The dead letters of a project's deployments."""
+    """The dead letters of a project's deployments, in whichever database they are kept."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def sources(self, project: str) -> list[Source]:
+        """Those of other databases as well; where one does not answer, that is said."""
         with self._database.reading() as reading:
-            return store.sources(reading, project)
+            found = store.sources(reading, project)
+            names = store.deployments_of(reading, project)
+            away = {p.deployment: p for p in places.elsewhere(reading) if p.deployment in names}
+        elsewhere = [self._source(place, names[name]) for name, place in away.items()]
+        here = [source for source in found if source.deployment not in away]
+        counted = [source for source in elsewhere if source.message or any(source.counts.values())]
+        return sorted([*here, *counted], key=lambda source: source.deployment)
+
+    def _source(self, place: places.Place, event_type: str) -> Source:
+        nothing = Source(place.deployment, event_type, {each.value: 0 for each in LetterState})
+        try:
+            with places.opened(self._database, place) as transaction:
+                if transaction is None:
+                    return nothing
+                source, _ = store.tally(transaction, place.name, event_type, ())
+        except places.NotThere as error:
+            return replace(nothing, message=error.message)
+        return replace(source, deployment=place.deployment)
 
     def page(
         self, project: str, deployment: str, selection: Selection, limit: int, skipped: int
     ) -> Page:
-        with self._database.reading() as reading:
-            event_type = _expect(reading, project, deployment)
-            source, reasons = store.tally(reading, deployment, event_type, selection.states)
+        with self._kept(project, deployment) as kept:
+            if kept.transaction is None:
+                counts = {each.value: 0 for each in LetterState}
+                return Page(Source(deployment, kept.event_type, counts), kept.status, (), (), 0)
+            source, reasons = store.tally(
+                kept.transaction, kept.name, kept.event_type, selection.states
+            )
             total = (
-                store.count(reading, deployment, selection)
+                store.count(kept.transaction, kept.name, selection)
                 if selection.reason
                 else sum(source.counts[state] for state in selection.states)
             )
-            return Page(
-                source,
-                _status(reading, deployment),
-                reasons,
-                store.page(
-                    reading, deployment, selection, limit=limit, skipped=skipped, total=total
-                ),
-                total,
+            letters = store.page(
+                kept.transaction, kept.name, selection, limit=limit, skipped=skipped, total=total
             )
+            named = replace(source, deployment=deployment)
+            return Page(named, kept.status, reasons, letters, total)
 
     def letter(self, project: str, deployment: str, partition: int, offset: int) -> Letter:
         """One of them, with its whole payload."""
         selection = Selection(partition=partition, offset=offset)
-        with self._database.reading() as reading:
-            _expect(reading, project, deployment)
-            found = store.letter(reading, deployment, selection)
+        with self._kept(project, deployment) as kept:
+            found = None
+            if kept.transaction is not None:
+                found = store.letter(kept.transaction, kept.name, selection)
         if found is None:
             raise _nothing_there(deployment, selection)
         return found
@@ -86,10 +121,11 @@ class DeadLetters:
 
         It is done when its worker comes to it, at the next start where it is stopped.
         """
-        with self._database.transaction() as transaction:
-            _expect(transaction, project, deployment)
-            count = store.queue(transaction, deployment, selection, by, forced=forced)
-            return Queued(count, _status(transaction, deployment))
+        with self._kept(project, deployment) as kept:
+            if kept.transaction is None:
+                return Queued(0, kept.status)
+            count = store.queue(kept.transaction, kept.name, selection, by, forced=forced)
+            return Queued(count, kept.status)
 
     def replay_edited(
         self,
@@ -102,19 +138,32 @@ class DeadLetters:
         forced: bool,
     ) -> Queued:
         """Replay one record with another payload; its own is kept beside it."""
-        with self._database.transaction() as transaction:
-            _expect(transaction, project, deployment)
-            count = store.edit(transaction, deployment, selection, payload)
-            if not count:
+        with self._kept(project, deployment) as kept:
+            if kept.transaction is None or not store.edit(
+                kept.transaction, kept.name, selection, payload
+            ):
                 raise _nothing_there(deployment, selection, "that is failed or queued")
-            store.queue(transaction, deployment, selection, by, forced=forced)
-            return Queued(count, _status(transaction, deployment))
+            count = store.queue(kept.transaction, kept.name, selection, by, forced=forced)
+            return Queued(count, kept.status)
 
     def drop(self, project: str, deployment: str, selection: Selection) -> int:
         """Delete them for good; how many it were."""
+        with self._kept(project, deployment) as kept:
+            if kept.transaction is None:
+                return 0
+            return store.drop(kept.transaction, kept.name, selection)
+
+    @contextmanager
+    def _kept(self, project: str, deployment: str) -> Iterator[_Kept]:
         with self._database.transaction() as transaction:
-            _expect(transaction, project, deployment)
-            return store.drop(transaction, deployment, selection)
+            event_type = _expect(transaction, project, deployment)
+            status = _status(transaction, deployment)
+            place = places.place_of(transaction, deployment)
+            if not place.is_elsewhere:
+                yield _Kept(transaction, deployment, event_type, status)
+                return
+        with places.opened(self._database, place) as found:
+            yield _Kept(found, place.name, event_type, status)
 
 
 def replayable(*, forced: bool) -> tuple[LetterState, ...]:

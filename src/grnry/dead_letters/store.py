@@ -27,6 +27,12 @@ def sources(reading: Reading, project: str) -> list[Source]:
     return [_source(*names, list(of_it)) for names, of_it in groups]
 
 
+def deployments_of(reading: Reading, project: str) -> dict[str, str]:
+    """What each deployment of a project stores, by its name."""
+    rows = reading.rows(_queries().deployments, project=project)
+    return {row["deployment"]: row["event_type"] for row in rows}
+
+
 def event_type_of(reading: Reading, project: str, deployment: str) -> str | None:
     """What a deployment stores; none where the project has no such deployment."""
     row = reading.row(_queries().find, project=project, deployment=deployment)
@@ -125,9 +131,21 @@ def drop(transaction: Transaction, deployment: str, selection: Selection) -> int
     return transaction.run(_some("drop"), deployment=deployment, **selection.values())
 
 
-def not_copied(transaction: Transaction, after: int, limit: int, most_bytes: int) -> list[Row]:
-    """The next ones behind an id whose copies are not written yet; at least one."""
-    return transaction.rows(_queries().not_copied, after=after, limit=limit, bytes=most_bytes)
+def kinds(transaction: Transaction) -> dict[str, tuple[str, str]]:
+    """Of each deployment the kind of its persister, and what it stores."""
+    rows = transaction.rows(_queries().kinds)
+    return {row["deployment"]: (row["kind"], row["event_type"]) for row in rows}
+
+
+def not_copied(
+    transaction: Transaction, only: str | None, after: int, limit: int, most_bytes: int
+) -> list[Row]:
+    """The next ones behind an id whose copies are not written yet; at least one.
+
+    `only`, here and below, is the deployment that is ours in a database which others use as well.
+    """
+    values = {"only": only, "after": after, "limit": limit, "bytes": most_bytes}
+    return transaction.planned_anew(_queries().not_copied, **values)
 
 
 def copied(transaction: Transaction, ids: Sequence[int]) -> None:
@@ -135,18 +153,18 @@ def copied(transaction: Transaction, ids: Sequence[int]) -> None:
 
 
 def warn(
-    transaction: Transaction, before: datetime, now: datetime, limit: int
+    transaction: Transaction, only: str | None, before: datetime, now: datetime, limit: int
 ) -> list[tuple[str, str]]:
     """Mark those that failed before; the deployment and state of each."""
-    rows = transaction.rows(_queries().warn, before=before, now=now, limit=limit)
+    rows = transaction.rows(_queries().warn, only=only, before=before, now=now, limit=limit)
     return [(row["deployment"], row["state"]) for row in rows]
 
 
 def expire(
-    transaction: Transaction, before: datetime, warned: datetime, limit: int
+    transaction: Transaction, only: str | None, before: datetime, warned: datetime, limit: int
 ) -> list[tuple[str, str]]:
     """Drop those that failed before and were warned of by then."""
-    rows = transaction.rows(_queries().expire, before=before, warned=warned, limit=limit)
+    rows = transaction.rows(_queries().expire, only=only, before=before, warned=warned, limit=limit)
     return [(row["deployment"], row["state"]) for row in rows]
 
 

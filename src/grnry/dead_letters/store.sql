@@ -5,6 +5,17 @@ join grnry.event_types as event_type on event_type.name = persister.event_type
 where event_type.project = %(project)s
   and 'grnry-p-' || persister.kind || '-' || event_type.name = %(deployment)s;
 
+-- name: deployments
+select 'grnry-p-' || persister.kind || '-' || event_type.name as deployment,
+  event_type.name as event_type
+from grnry.persisters as persister
+join grnry.event_types as event_type on event_type.name = persister.event_type
+where event_type.project = %(project)s;
+
+-- name: kinds
+select 'grnry-p-' || kind || '-' || event_type as deployment, kind, event_type
+from grnry.persisters;
+
 -- name: sources
 -- The deployments of a project that have dead letters.
 with known as (
@@ -204,24 +215,22 @@ where {condition};
 delete from grnry.dead_letters as letter where {condition};
 
 -- name: not_copied
--- Of deployments that are there; the copies of others have no topic to go to.
 with next as (
   select letter.id, sum(coalesce(octet_length(letter.payload), 0)) over (order by letter.id)
     - coalesce(octet_length(letter.payload), 0) as before
   from (
     select id, payload from grnry.dead_letters
     where copied_at is null and id > %(after)s
+      and (%(only)s::text is null or deployment = %(only)s)
     order by id
     limit %(limit)s
   ) as letter
 )
-select letter.id, letter.topic, letter.partition, letter.record_offset, letter.key, letter.payload,
-  letter.header_names, letter.header_values, letter.reason, letter.sqlstate,
-  persister.kind, persister.event_type
+select letter.id, letter.deployment, letter.topic, letter.partition, letter.record_offset,
+  letter.key, letter.payload, letter.header_names, letter.header_values, letter.reason,
+  letter.sqlstate
 from next
 join grnry.dead_letters as letter using (id)
-left join grnry.persisters as persister
-  on letter.deployment = 'grnry-p-' || persister.kind || '-' || persister.event_type
 where next.before < %(bytes)s
 order by letter.id;
 
@@ -232,6 +241,7 @@ update grnry.dead_letters set copied_at = now() where id = any(%(ids)s);
 with old as (
   select id from grnry.dead_letters
   where warned_at is null and failed_at < %(before)s
+    and (%(only)s::text is null or deployment = %(only)s)
   limit %(limit)s
   for update skip locked
 )
@@ -243,6 +253,7 @@ returning letter.deployment, letter.state;
 with old as (
   select id from grnry.dead_letters
   where failed_at < %(before)s and warned_at <= %(warned)s
+    and (%(only)s::text is null or deployment = %(only)s)
   limit %(limit)s
   for update skip locked
 )

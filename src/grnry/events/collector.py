@@ -21,11 +21,11 @@ from grnry.event_types.service import EventTypes
 from grnry.events.batches import Batches
 from grnry.events.metadata import MetadataExtractor
 from grnry.events.room import Room
-from grnry.events.splitting import TooLarge, is_ndjson, split, unpack
+from grnry.events.splitting import TooLarge, is_ndjson, may_be_events, split, unpack
 from grnry.events.streaming import Lines, unpacker
 from grnry.events.taking import Taking
 from grnry.events.together import Together
-from grnry.http.error_model import PayloadTooLarge
+from grnry.http.error_model import PayloadTooLarge, UnsupportedMediaType
 from grnry.http.routing import PROJECT_PREFIX, RawRoute, raw_route
 from grnry.http.threads import run_in_thread
 from grnry.identity.access import SEND
@@ -119,11 +119,14 @@ class Collector:
 
     async def take(self, request: Request) -> Response:
         """202 with how many events were taken, and why the others were not."""
+        content_type = request.headers.get("content-type", "")
+        if not may_be_events(content_type):
+            raise UnsupportedMediaType(content_type)
         project = request.path_params.get("project_name", GLOBAL)
         known = await self._event_type(project, request.path_params["event_type_name"])
         taking = Taking(self._together, known.topic, known.extractor, _headers(request))
         try:
-            if is_ndjson(request.headers.get("content-type", "")):
+            if is_ndjson(content_type):
                 await self._take_lines(request, taking)
             else:
                 await self._take_whole(request, taking)

@@ -9,17 +9,26 @@ import zlib
 import msgspec
 
 from grnry.errors import BadInput
+from grnry.http.json_requests import is_json
 
 _RAWS = msgspec.json.Decoder(list[msgspec.Raw])
 _ANY = msgspec.json.Decoder(msgspec.Raw)
 
 MOST_STREAMS = 100
+UNSAID_TYPES = ("text/plain", "application/x-www-form-urlencoded", "application/octet-stream")
+"""What clients say whose users say nothing."""
 NDJSON_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonlines")
 
 
 def is_ndjson(content_type: str) -> bool:
     """Whether the body is one event a line."""
     return content_type.partition(";")[0].strip().lower() in NDJSON_TYPES
+
+
+def may_be_events(content_type: str) -> bool:
+    """Whether to look into the body at all: what is sent without much ado is taken for JSON."""
+    named = content_type.partition(";")[0].strip().lower()
+    return named in UNSAID_TYPES or is_ndjson(content_type) or is_json(content_type)
 
 
 class TooLarge(Exception):  # noqa: N818 - it names what the body is

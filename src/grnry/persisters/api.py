@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query, Request, Response
 
-from grnry.errors import BadInput
+from grnry.errors import BadInput, NotFound
 from grnry.http.answers import json_answer
 from grnry.http.conditions import IfMatch, IfNoneMatch, entity_tag, tag_headers
 from grnry.http.links import Links
@@ -144,6 +144,26 @@ def router(service: Persisters, links: Links) -> Router:
     def persister_logs(project: ProjectName, name: EventTypeName, lines: Lines = 500) -> Any:
         """The last lines of a persister's log, over all its starts."""
         return {"logs": service.logs(project, name, lines)}
+
+    return api
+
+
+def router_of_others() -> Router:
+    """What there is of persisters into other stores than ours: nothing. Comes after all of ours."""
+    api = Router(tags=["persisters"])
+    path = "/event-types/{event_type_name}/eventstores/{eventstore}/persister"
+    operations = {
+        ("GET", ""): READ,
+        ("PUT", ""): CHANGE,
+        ("GET", "/state"): READ,
+        ("POST", "/state"): CHANGE,
+        ("GET", "/logs"): READ,
+    }
+    for (method, rest), permission in operations.items():
+
+        @api.scoped(method, path + rest, permission=permission, include_in_schema=False)
+        def other_persister(project: ProjectName, name: EventTypeName) -> Any:
+            raise NotFound(f"Persister '{name}' not found.")
 
     return api
 

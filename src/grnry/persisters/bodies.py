@@ -84,7 +84,10 @@ class StateAnswer(AnswerBody):
     message: str | None = Field(None, description="Why, where it does not run as it should.")
     retrying: bool | None = Field(None, description="Whether it goes on by itself.")
     outdated: bool | None = Field(None, description="A changed configuration waits for a start.")
-    progress: "ProgressAnswer | None" = Field(None, description="With `expand=progress`.")
+    progress: "ProgressAnswer | None" = Field(
+        None,
+        description="With `expand=progress`, unless another database that it writes is away.",
+    )
     links: SelfLink = Field(alias="_links")
 
 

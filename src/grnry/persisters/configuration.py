@@ -6,10 +6,11 @@ The case of a key does not matter. Those that are not known here are kept and gi
 import re
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
-from urllib.parse import urlsplit
 
 from grnry.deployments.model import Resources
 from grnry.errors import Problem
+from grnry.persisters import datasource
+from grnry.persisters.datasource import PLACEHOLDER, Datasource
 
 Config = Mapping[str, str]
 
@@ -20,6 +21,8 @@ TTL_GRACE_PERIOD = "eventstore.ttlGracePeriod"
 DEAD_LETTER = "eventstore.deadLetter"
 CONCURRENCY = "spring.cloud.stream.bindings.input.consumer.concurrency"
 DATASOURCE_URL = "spring.datasource.url"
+DATASOURCE_USERNAME = "spring.datasource.username"
+DATASOURCE_PASSWORD = "spring.datasource.password"  # noqa: S105 - the name of the key
 LIMIT_CPU, REQUEST_CPU = "kubernetes.limits.cpu", "kubernetes.requests.cpu"
 LIMIT_MEMORY, REQUEST_MEMORY = "kubernetes.limits.memory", "kubernetes.requests.memory"
 READY, ALIVE = "kubernetes.readinessProbeDelay", "kubernetes.livenessProbeDelay"
@@ -43,9 +46,12 @@ DEFAULT_DEPLOYER_CONFIG: Config = {
     READY: "120",
 }
 
+EVENT_STORE = ("public", "eventstore")
+"""The platform's own table."""
+
+_OURS = ("grnry", "information_schema")
 LEAST_MEMORY = 32 * 2**20
 MASK = "******"
-_PLACEHOLDER = re.compile(r"\$\{[^{}]+\}")
 _DURATION = re.compile(
     r"P(?=\d|T\d)(\d+Y)?(\d+M)?(\d+W)?(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+S)?)?", re.ASCII
 )
@@ -99,7 +105,7 @@ def is_secret(key: str) -> bool:
 def masked(config: Config) -> dict[str, str]:
     """What users are shown: a placeholder as it is, a password as none."""
     return {
-        key: MASK if is_secret(key) and value and not _PLACEHOLDER.fullmatch(value) else value
+        key: MASK if is_secret(key) and value and not PLACEHOLDER.fullmatch(value) else value
         for key, value in config.items()
     }
 
@@ -125,7 +131,8 @@ def problems(app: Config, deployer: Config, stored: Config) -> Iterator[Problem]
         for key, value in config.items():
             check = checks.get(key.lower())
             if check is not None and (reason := check(value)):
-                yield Problem(f"{name}.{key}", f"{reason} but is '{value[:100]}'")
+                shown = MASK if reason == datasource.HAS_LOGIN else value[:100]
+                yield Problem(f"{name}.{key}", f"{reason} but is '{shown}'")
     yield from _lost_passwords(app, stored)
 
 
@@ -160,8 +167,12 @@ def _natural(least: int, most: int) -> Callable[[str], str]:
 
 
 def _table(value: str) -> str:
-    is_ours = value.replace('"', "").lower() == "public.eventstore"
-    return "" if is_ours else "must be 'public.eventstore', the only table of this version,"
+    found = datasource.table_name(value)
+    if found is None:
+        return "must be the name of a table with its schema, as in SQL, such as public.eventstore"
+    schema = found[0].lower()
+    is_ours = schema in _OURS or schema.startswith("pg_")
+    return "must not be in a schema of PostgreSQL's or Granary's own," if is_ours else ""
 
 
 def _duration(value: str) -> str:
@@ -170,7 +181,7 @@ def _duration(value: str) -> str:
 
 
 def _dead_letter(value: str) -> str:
-    return "" if value.lower() == "true" else "must be 'true', all that this version knows,"
+    return "" if value.lower() in ("true", "false") else "must be 'true' or 'false'"
 
 
 def _quantity(value: str) -> Decimal | None:
@@ -190,22 +201,6 @@ def _memory(value: str) -> str:
     return "" if is_one else "must be a size of at least 32Mi such as 512Mi"
 
 
-def _datasource(value: str) -> str:
-    reason = "must be an address such as jdbc:postgresql://host:5432/database"
-    if _PLACEHOLDER.fullmatch(value):
-        return ""
-    if not value.startswith("jdbc:postgresql://"):
-        return reason
-    try:
-        parts = urlsplit(value.removeprefix("jdbc:"))
-        is_one = bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        return reason
-    if parts.username or parts.password or "password=" in parts.query.lower():
-        return "must not hold a login: spring.datasource.username and -.password do,"
-    return "" if is_one else reason
-
-
 _APP_CHECKS: Mapping[str, Callable[[str], str]] = {
     TABLE: _table,
     BATCH_SIZE.lower(): _natural(1, 100_000),
@@ -213,7 +208,7 @@ _APP_CHECKS: Mapping[str, Callable[[str], str]] = {
     TTL_GRACE_PERIOD.lower(): _duration,
     DEAD_LETTER.lower(): _dead_letter,
     CONCURRENCY: _natural(1, 64),
-    DATASOURCE_URL: _datasource,
+    DATASOURCE_URL: datasource.problem_of,
 }
 _DEPLOYER_CHECKS: Mapping[str, Callable[[str], str]] = {
     LIMIT_CPU: _cpu,
@@ -253,7 +248,22 @@ def grace_of(app: Config) -> str:
     return _known(app, TTL_GRACE_PERIOD)
 
 
-def datasource_of(app: Config) -> str:
-    """The database that is named, as a URL; empty where none is."""
-    url = value_of(app, DATASOURCE_URL) or ""
-    return "" if _PLACEHOLDER.fullmatch(url) else url.removeprefix("jdbc:")
+def has_dead_letters(app: Config) -> bool:
+    """Whether what cannot be stored is put aside; else the first such record ends the worker."""
+    return _known(app, DEAD_LETTER).lower() == "true"
+
+
+def datasource_of(app: Config) -> Datasource | None:
+    """The database that is named, where one is."""
+    return datasource.read(
+        value_of(app, DATASOURCE_URL) or "",
+        value_of(app, DATASOURCE_USERNAME) or "",
+        value_of(app, DATASOURCE_PASSWORD) or "",
+    )
+
+
+def table_of(app: Config) -> tuple[str, str]:
+    """Schema and name of the table that is named."""
+    named = datasource_of(app)
+    found = datasource.table_name(_known(app, TABLE), named.schema if named else "public")
+    return found or EVENT_STORE

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from grnry.database.address import place_of
+from grnry.database.address import address_of
 from grnry.database.leases import Leases
 from grnry.deployments.reporting import replica_of
 from grnry.deployments.worker import CannotGoOn, run_worker
@@ -19,7 +19,10 @@ from grnry.errors import StartError
 from grnry.log.cluster import Cluster
 from grnry.log.consumer import Consumer, Membership
 from grnry.log.topic_ids import topic_id
+from grnry.persisters.configuration import EVENT_STORE
+from grnry.persisters.datasource import Datasource, missing_login
 from grnry.persisters.event_store import GRACE, EventStore
+from grnry.persisters.homes import Home, PlatformTable, ProjectTable, TableElsewhere
 from grnry.persisters.live_segment.table import LiveTable
 from grnry.settings import Settings
 from grnry.sinks.engine import Engine
@@ -46,6 +49,15 @@ class Assignment(msgspec.Struct, frozen=True):
     most_retries: int | None = None
     retry_ms: int = 0
     datasource: str = ""
+    """Of versions that knew no other database than the platform's."""
+    event_table: tuple[str, str] = EVENT_STORE
+    """Schema and name of the table that events are written to."""
+    table_owner: str = ""
+    """The project's role whose table that is; none where it is the platform's."""
+    elsewhere: Datasource | None = None
+    """Another database than the platform's."""
+    kept_as: str = ""
+    """What its leases and dead letters are called there; else they have the deployment's name."""
 
     VARIABLE = "GRNRY_PERSISTER"
 
@@ -62,10 +74,26 @@ class Assignment(msgspec.Struct, frozen=True):
                 "Start persisters with `grnry persister start`."
             ) from error
 
-    def target(self) -> Target:
-        if self.table is None:
-            return EventStore(self.event_type, self.ttl_grace_period)
-        return LiveTable(self.event_type, *self.table)
+    def target(self, platform_url: str) -> Target:
+        if self.table is not None:
+            return LiveTable(self.event_type, *self.table)
+        home: Home = PlatformTable()
+        if self.elsewhere is not None:
+            home = TableElsewhere(self.event_table, platform_url)
+        elif self.event_table != EVENT_STORE:
+            home = ProjectTable(self.event_table, self.table_owner)
+        return EventStore(self.event_type, self.ttl_grace_period, home)
+
+
+def url_of(found: Datasource) -> str:
+    return address_of(
+        host=found.host,
+        port=found.port,
+        database=found.database,
+        sslmode=found.sslmode,
+        username=found.username,
+        password=found.password,
+    )
 
 
 class PersisterWork:
@@ -77,12 +105,13 @@ class PersisterWork:
         self._cluster = Cluster.of(settings)
         self._member = f"{assignment.deployment}-{replica}"
         owner = f"{self._member}/{os.getpid()}/{secrets.token_hex(4)}"
-        target = assignment.target()
-        url = settings.worker_database_url or settings.database_url
+        platform_url = settings.worker_database_url or settings.database_url
+        target = assignment.target(platform_url)
+        kept_as = assignment.kept_as or assignment.deployment
         writer = Writer(
-            url,
-            assignment.deployment,
-            Leases(assignment.deployment, owner),
+            url_of(assignment.elsewhere) if assignment.elsewhere else platform_url,
+            kept_as,
+            Leases(kept_as, owner),
             target,
             has_dead_letters=assignment.has_dead_letters,
         )
@@ -130,16 +159,13 @@ class PersisterWork:
         )
 
 
-def expect_own_database(datasource: str, own: str) -> None:
-    """Raise CannotGoOn where another database is named than the platform's own."""
-    if not datasource:
-        return
-    wanted, ours = place_of(datasource.partition("?")[0]), place_of(own)
-    if (wanted.host, wanted.port, wanted.database) != (ours.host, ours.port, ours.database):
+def expect_login(assignment: Assignment) -> None:
+    """Raise CannotGoOn where another database is named, and not who logs in there."""
+    if assignment.datasource and assignment.elsewhere is None:
+        raise CannotGoOn("An earlier version of Granary has saved this persister: start it again.")
+    if assignment.elsewhere is not None and (missing := missing_login(assignment.elsewhere)):
         raise CannotGoOn(
-            f"spring.datasource.url names the database {wanted.database} on {wanted.host}:"
-            f"{wanted.port}, and this version writes to the platform's own only. Take the key out "
-            "of appConfig, then start the persister again."
+            f"{missing}. Give one of its own, or take spring.datasource.url out. Then start it."
         )
 
 
@@ -147,9 +173,7 @@ def run_persister(words: Sequence[str], environment: Mapping[str, str]) -> int:
     """`grnry run persister <event type>`."""
     assignment = Assignment.from_environment(environment)
     if list(words) != [assignment.event_type]:
-        raise StartError(f"Asked to persist {words}, but told how to persist {assignment}.")
+        raise StartError(f"Asked to persist {words}, but told to persist {assignment.event_type}.")
     settings = Settings.from_environment(environment)
-    expect_own_database(
-        assignment.datasource, settings.worker_database_url or settings.database_url
-    )
+    expect_login(assignment)
     return run_worker(PersisterWork(assignment, settings, replica_of(environment)), environment)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from grnry.database import sql
 from grnry.database.queries import load
-from grnry.errors import StartError
 from grnry.log.records import Record
 from grnry.persisters.deletions import Deletion, parts
+from grnry.persisters.homes import Home, PlatformTable
 from grnry.persisters.names import name_of, names_of_deletion, parts_of, row_name
 from grnry.persisters.rows import (
     COLUMNS,
@@ -22,7 +22,6 @@ from grnry.persisters.rows import (
 from grnry.sinks.target import Connection
 
 _IDS = ("correlation", "event")
-TABLE = sql.Identifier("public", "eventstore")
 GRACE = "P5D"
 """How long what is to be deleted stays, where nothing else is said."""
 
@@ -37,23 +36,30 @@ class EventStore:
     keeps_first = True
     owns_constraints = True
 
-    def __init__(self, event_type: str, grace: str = GRACE, *, random_ids: bool = False) -> None:
+    def __init__(
+        self,
+        event_type: str,
+        grace: str = GRACE,
+        home: Home | None = None,
+        *,
+        random_ids: bool = False,
+    ) -> None:
         self._name = event_type
         self._grace = grace
+        self._home = home or PlatformTable()
         self._random_ids = random_ids
         queries = load("grnry.persisters", "event_store.sql")
         columns = sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
+        table = sql.Identifier(*self._home.name)
         self._event_type = event_type_field(event_type)
-        self._copy = queries.composed("copy", table=TABLE, columns=columns)
-        self._make_waiting = queries.composed("make_waiting", table=TABLE, columns=columns)
+        self._copy = queries.composed("copy", table=table, columns=columns)
+        self._make_waiting = queries.composed("make_waiting", table=table, columns=columns)
         self._copy_waiting = queries.composed("copy_waiting", columns=columns)
-        self._insert_waiting = queries.composed("insert_waiting", table=TABLE, columns=columns)
-        self._expire_events = queries.composed("expire_events", table=TABLE)
-        self._expire_entities = queries.composed("expire_entities", table=TABLE)
-        self._stored_events = queries.composed("stored_events", table=TABLE)
-        self._can_write = queries.can_write
-        self._knows_types = queries.knows_types
-        self._has_random = queries.has_random_ids
+        self._insert_waiting = queries.composed("insert_waiting", table=table, columns=columns)
+        rows = self._home.rows
+        self._expire_events = queries.composed("expire_events", rows=rows)
+        self._expire_entities = queries.composed("expire_entities", rows=rows)
+        self._stored_events = queries.composed("stored_events", rows=rows)
 
     def line(self, record: Record) -> bytes:
         headers = record.headers() or ()
@@ -75,24 +81,14 @@ class EventStore:
         return row_of(self._event_type, ids, b"{}", (0, 0), 0)
 
     def check(self, connection: Connection) -> None:
-        row = connection.execute(self._can_write).fetchone()
-        if row is None or not row["can_write"]:
-            raise StartError("The table public.eventstore is not there, or not ours to write.")
-        self._random_ids |= self._has_random_ids(connection)
-
-    def _has_random_ids(self, connection: Connection) -> bool:
-        """As the latest version's expression says; another database than the platform's says no."""
-        row = connection.execute(self._knows_types).fetchone()
-        if row is None or not row["knows_types"]:
-            return False
-        values = {"event_type": self._name}
-        row = connection.execute(self._has_random, values).fetchone()
-        return row is not None and bool(row["has_random_ids"])
+        self._home.check(connection)
+        self._random_ids |= self._home.has_random_ids(connection, self._name)
 
     def refresh(self, connection: Connection, lines: Sequence[bytes]) -> bool:
         return False
 
     def store(self, connection: Connection, lines: Sequence[bytes]) -> None:
+        self._home.enter(connection)
         for rows, deletions in parts(lines):
             if rows:
                 with connection.cursor().copy(self._copy) as copy:
@@ -112,6 +108,7 @@ class EventStore:
         return [names_of_deletion(line) for line in lines if isinstance(line, Deletion)]
 
     def stored_keys(self, connection: Connection, lines: Sequence[bytes]) -> set[bytes]:
+        self._home.enter(connection)
         names = [name for line in lines if (name := self.key(line)) is not None]
         ids = [found for name in names if (found := parts_of(name)) is not None]
         values = {
@@ -123,6 +120,7 @@ class EventStore:
         return {f"{row['correlation_id']}\0{row['event_id']}".encode() for row in rows}
 
     def store_carefully(self, connection: Connection, lines: Sequence[bytes]) -> None:
+        self._home.enter(connection)
         connection.execute(self._make_waiting)
         for rows, deletions in parts(lines):
             if rows:

@@ -21,7 +21,7 @@ on conflict (event_type, correlation_id, event_id) do nothing;
 -- name: expire_events
 -- `ttl` is what `created` lacks to the end, which is once and for all: a further deletion does not
 -- put it off. Beyond 64 bits for the times of events that nobody can have sent.
-update {table} as event
+update {rows} as event
 set expires = term.ends,
   ttl = 'PT' || greatest(0, round((term.ends - event.created::numeric) / 1000, 3)) || 'S'
 from unnest(%(correlation_ids)s::text[], %(event_ids)s::text[]) as deletion (correlation_id, event_id),
@@ -30,7 +30,7 @@ where event.event_type = %(event_type)s and event.ttl is null
   and event.correlation_id = deletion.correlation_id and event.event_id = deletion.event_id;
 
 -- name: expire_entities
-update {table} as event
+update {rows} as event
 set expires = term.ends,
   ttl = 'PT' || greatest(0, round((term.ends - event.created::numeric) / 1000, 3)) || 'S'
 from unnest(%(correlation_ids)s::text[]) as deletion (correlation_id),
@@ -58,6 +58,6 @@ left join pg_class on pg_class.oid = found;
 -- name: stored_events
 select event.correlation_id, event.event_id
 from unnest(%(correlation_ids)s::text[], %(event_ids)s::text[]) as wanted (correlation_id, event_id)
-join {table} as event
+join {rows} as event
   on event.event_type = %(event_type)s
     and event.correlation_id = wanted.correlation_id and event.event_id = wanted.event_id;

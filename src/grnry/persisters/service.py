@@ -1,28 +1,40 @@
 """What can be done with persisters."""
 
+import contextlib
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 
 from grnry import __version__
+from grnry.database import sql
+from grnry.database.address import Place
 from grnry.database.pool import Database
 from grnry.database.queries import Queries, load
-from grnry.database.transaction import Json, Reading, Transaction
+from grnry.database.roles import WORKER_ROLE
+from grnry.database.transaction import Json, Reading, Row, Transaction
 from grnry.deployments import service as deployments
 from grnry.deployments.log_files import Logs
 from grnry.deployments.service import Condition
 from grnry.errors import BadInput, NotFound, Problem
 from grnry.log.admin import Admin
 from grnry.log.model import Lag
-from grnry.persisters import configuration
-from grnry.persisters.configuration import DEFAULT_APP_CONFIG, DEFAULT_DEPLOYER_CONFIG
+from grnry.persisters import configuration, tables
+from grnry.persisters.configuration import DEFAULT_APP_CONFIG, DEFAULT_DEPLOYER_CONFIG, TABLE
+from grnry.persisters.datasource import missing_login
+from grnry.persisters.engine import url_of
+from grnry.persisters.homes import expect_table_of
 from grnry.persisters.kinds import stream_name
 from grnry.persisters.model import (
     LATEST,
     Change,
     Persister,
     Progress,
+    Store,
     assignment,
+    store_of,
 )
+from grnry.persisters.tables import Unfit
+from grnry.projects.credentials import role_of
+from grnry.sinks import places
 
 
 class Action(StrEnum):
@@ -35,10 +47,11 @@ class Action(StrEnum):
 class Persisters:
     """The persisters of data-in event types."""
 
-    def __init__(self, database: Database, logs: Logs, admin: Admin) -> None:
+    def __init__(self, database: Database, logs: Logs, admin: Admin, own: Place) -> None:
         self._database = database
         self._logs = logs
         self._admin = admin
+        self._own = own
 
     def find(self, project: str, event_type: str) -> tuple[Persister, Condition]:
         """A persister and its state."""
@@ -50,9 +63,10 @@ class Persisters:
         """Start or stop it; what is so already changes nothing."""
         name = stream_name(event_type)
         with self._database.transaction() as transaction:
-            _find(transaction, project, event_type)
+            found = _find(transaction, project, event_type)
             match action:
                 case Action.START:
+                    self._make_ready(transaction, found)
                     deployments.start(transaction, name)
                 case Action.STOP:
                     deployments.stop(transaction, name)
@@ -74,8 +88,44 @@ class Persisters:
             stored = _find(transaction, project, event_type)
             if expect is not None:
                 expect(stored)
-            _change(transaction, stored, change)
+            self._change(transaction, stored, change)
             return _find(transaction, project, event_type)
+
+    def _change(self, transaction: Transaction, stored: Persister, change: Change) -> None:
+        app, deployer, version = _configured(stored, change)
+        store = self.store(stored, app)
+        try:
+            _let_workers_in(transaction, stored.project, store)
+        except Unfit as unfit:
+            raise BadInput.of(f"appConfig.{TABLE}", f"cannot be used: {unfit.message}") from unfit
+        transaction.run(
+            _queries().change,
+            event_type=stored.event_type,
+            app_version=version,
+            app_config=Json(app),
+            deployer_config=Json(deployer),
+        )
+        _deploy(transaction, stored.event_type, stored.topic, app, deployer, store)
+
+    def _make_ready(self, transaction: Transaction, found: Persister) -> None:
+        """What a start needs; where its table is not fit, the worker says so."""
+        store = self.store(found, found.app_config)
+        with contextlib.suppress(Unfit):
+            _let_workers_in(transaction, found.project, store)
+        _deploy(
+            transaction,
+            found.event_type,
+            found.topic,
+            found.app_config,
+            found.deployer_config,
+            store,
+        )
+
+    def store(self, persister: Persister, app: Mapping[str, str] | None = None) -> Store:
+        """Where its events are kept, by the configuration that it has."""
+        app = persister.app_config if app is None else app
+        owner = role_of(persister.project)
+        return store_of(persister.event_type, persister.id, app, self._own, owner)
 
     def logs(self, project: str, event_type: str, lines: int) -> list[str]:
         """The last lines that its workers wrote."""
@@ -83,18 +133,24 @@ class Persisters:
             _find(reading, project, event_type)
         return self._logs.last(stream_name(event_type), lines)
 
-    def progress(self, project: str, event_type: str) -> Progress:
-        """How far it is in its topic, by what the database has taken."""
+    def progress(self, project: str, event_type: str) -> Progress | None:
+        """How far it is in its topic, by what its database has taken; none while that is away."""
         with self._database.reading() as reading:
             topic = _find(reading, project, event_type).topic
         return progress_of(self._database, self._admin, stream_name(event_type), topic)
 
 
-def progress_of(database: Database, admin: Admin, deployment: str, topic: str) -> Progress:
-    """How far a deployment is in the topic that it writes into the database."""
-    with database.reading() as reading:
-        rows = reading.rows(_queries().offsets, deployment=deployment)
-        dead = int(reading.value(_queries().dead_letters, deployment=deployment) or 0)
+def progress_of(database: Database, admin: Admin, deployment: str, topic: str) -> Progress | None:
+    """How far a deployment is in the topic that it writes into a database."""
+    rows: list[Row] = []
+    dead = 0
+    try:
+        with places.kept(database, deployment) as (reading, name):
+            if reading is not None:
+                rows = reading.rows(_queries().offsets, deployment=name)
+                dead = int(reading.value(_queries().dead_letters, deployment=name) or 0)
+    except places.NotThere:
+        return None
     stored = {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
     spans = admin.spans(admin.partitions(topic))
     waiting = sum(Lag(stored.get(one), span).records for one, span in spans.items())
@@ -109,7 +165,7 @@ def create(transaction: Transaction, event_type: str, topic: str) -> None:
         app_config=Json(dict(DEFAULT_APP_CONFIG)),
         deployer_config=Json(dict(DEFAULT_DEPLOYER_CONFIG)),
     )
-    _deploy(transaction, event_type, topic, DEFAULT_APP_CONFIG, DEFAULT_DEPLOYER_CONFIG)
+    _deploy(transaction, event_type, topic, DEFAULT_APP_CONFIG, DEFAULT_DEPLOYER_CONFIG, Store())
 
 
 def conditions(reading: Reading, event_types: Mapping[str, str]) -> dict[str, Condition]:
@@ -135,8 +191,9 @@ def _deploy(
     topic: str,
     app: configuration.Config,
     deployer: configuration.Config,
+    store: Store,
 ) -> None:
-    work = assignment(event_type, topic, app)
+    work = assignment(event_type, topic, app, store)
     deployments.save(
         transaction,
         work.deployment,
@@ -145,9 +202,28 @@ def _deploy(
         configuration.replicas_of(app),
         configuration.resources_of(deployer),
     )
+    place = places.Place(work.deployment, work.deployment)
+    if store.elsewhere is not None and not missing_login(store.elsewhere):
+        place = places.Place(work.deployment, store.kept_as, url_of(store.elsewhere), *store.table)
+    places.keep_at(transaction, place)
 
 
-def _change(transaction: Transaction, stored: Persister, change: Change) -> None:
+def _let_workers_in(transaction: Transaction, project: str, store: Store) -> None:
+    """Let workers write a table of a project's own. Raises Unfit where it is none to write."""
+    if not store.owner:
+        return
+    schema, _ = store.table
+    if schema != project:
+        raise Unfit(f"The table {tables.shown(store.table)} is not in the schema of '{project}'")
+    expect_table_of(transaction.connection, store.table, store.owner)
+    queries, worker = tables.queries(), sql.Identifier(WORKER_ROLE)
+    table = sql.Identifier(*store.table)
+    transaction.run(queries.composed("grant_schema", schema=sql.Identifier(schema), role=worker))
+    transaction.run(queries.composed("grant_table", table=table, role=worker))
+
+
+def _configured(stored: Persister, change: Change) -> tuple[dict[str, str], dict[str, str], str]:
+    """Both maps and the version as they are to be. Raises BadInput with all that is wrong."""
     found = list(
         configuration.problems(change.app_config, change.deployer_config, stored.app_config)
     )
@@ -162,14 +238,7 @@ def _change(transaction: Transaction, stored: Persister, change: Change) -> None
     if change.with_defaults:
         app = configuration.with_defaults(app, DEFAULT_APP_CONFIG)
         deployer = configuration.with_defaults(deployer, DEFAULT_DEPLOYER_CONFIG)
-    transaction.run(
-        _queries().change,
-        event_type=stored.event_type,
-        app_version=version,
-        app_config=Json(app),
-        deployer_config=Json(deployer),
-    )
-    _deploy(transaction, stored.event_type, stored.topic, app, deployer)
+    return app, deployer, version
 
 
 def _find(reading: Reading, project: str, event_type: str) -> Persister:

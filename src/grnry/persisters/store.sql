@@ -4,7 +4,8 @@ values (%(event_type)s, 'pg', %(app_config)s, %(deployer_config)s);
 
 -- name: find
 select persister.event_type, event_type.project, event_type.topic_name as topic,
-  persister.app_version, persister.app_config, persister.deployer_config, persister.last_updated
+  persister.app_version, persister.app_config, persister.deployer_config, persister.last_updated,
+  persister.id
 from grnry.persisters as persister
 join grnry.event_types as event_type on event_type.name = persister.event_type
 where persister.event_type = %(event_type)s and event_type.project = %(project)s
@@ -20,6 +21,9 @@ set app_version = %(app_version)s, app_config = %(app_config)s,
   -- Its entity tag, so that two changes within a microsecond have two.
   last_updated = greatest(clock_timestamp(), last_updated + interval '1 microsecond')
 where event_type = %(event_type)s;
+
+-- name: id_of
+select id from grnry.persisters where event_type = %(event_type)s;
 
 -- name: offsets
 select topic, partition, next_offset from grnry.leases where deployment = %(deployment)s;

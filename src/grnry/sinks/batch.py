@@ -107,6 +107,12 @@ class Batch:
         left_out = {id(letter.record) for letter in letters}
         return self._keep(lambda record: id(record) not in left_out, self.offsets)
 
+    def put_aside(self, letters: Sequence[DeadLetter]) -> None:
+        """These of its records could not be stored."""
+        kept = self.leaving_out(letters)
+        self.records, self.lines = kept.records, kept.lines
+        self.dead = [*self.dead, *letters]
+
     def _keep(self, wanted: Callable[[Record], bool], offsets: dict[Partition, int]) -> "Batch":
         pairs = zip(self.records, self.lines, strict=True)
         kept = [(record, line) for record, line in pairs if wanted(record)]

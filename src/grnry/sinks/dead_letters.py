@@ -5,6 +5,8 @@ old. So each is kept with the row that it is about, as its target names rows, an
 writes supersedes what failed before it.
 """
 
+import logging
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +14,9 @@ from grnry.database.queries import Queries, load
 from grnry.sinks.batch import Batch, DeadLetter, Partition
 from grnry.sinks.target import Connection, Target
 
+logger = logging.getLogger(__name__)
+
+TELL_SECONDS = 10.0
 FAILED, SUPERSEDED = "failed", "superseded"
 
 LONGEST_ID = 2000
@@ -102,6 +107,28 @@ def _row(
         "record_id": record_id,
         "state": SUPERSEDED if is_old else FAILED,
     }
+
+
+class Told:
+    """What is said of dead letters in the log: at once, and then not more than now and then."""
+
+    def __init__(self) -> None:
+        self._at = float("-inf")
+        self._count = 0
+
+    def tell(self, letters: Sequence[DeadLetter]) -> None:
+        self._count += len(letters)
+        if not letters or time.monotonic() - self._at < TELL_SECONDS:
+            return
+        record = letters[0].record
+        logger.warning(
+            "Put %d more aside as dead letters; one is of partition %d, offset %d: %s",
+            self._count,
+            record.partition(),
+            record.offset(),
+            letters[0].reason,
+        )
+        self._at, self._count = time.monotonic(), 0
 
 
 def without_nul(text: str) -> str:

@@ -29,7 +29,7 @@ from grnry.sinks.rest import Rest
 from grnry.sinks.status import Status
 from grnry.sinks.target import Target
 from grnry.sinks.topic_watch import TopicWatch
-from grnry.sinks.verdict import Verdict, verdict_of
+from grnry.sinks.verdict import STANDS, Verdict, verdict_of
 from grnry.sinks.writer import Writer
 
 logger = logging.getLogger(__name__)
@@ -44,6 +44,7 @@ REVOKE_SECONDS = 5.0
 STOP_SECONDS = 10.0
 SHORTEST_PAUSE = 0.1
 LONGEST_PAUSE = 2.0
+REFUSED_PAUSE = 1.0
 TABLE_PAUSE = 60.0
 
 
@@ -90,7 +91,8 @@ class Engine:
         writer = threading.Thread(target=self._guarded, args=(self._write,), name="writer")
         writer.start()
         self._guarded(self._read)
-        deadline = threading.Timer(STOP_SECONDS, self._give_up.set)
+        seconds = 0 if self._status.has_failed else STOP_SECONDS
+        deadline = threading.Timer(seconds, self._give_up.set)
         deadline.start()
         self._work.put(self._release_all)
         self._work.put(self._finish)
@@ -324,10 +326,11 @@ class Engine:
     def _wait(self, error: psycopg.Error, pause: float, refusals: int) -> float:
         """Say what is wrong and wait; answers the next pause."""
         verdict, said = verdict_of(error), str(error).strip().splitlines()[0]
-        if verdict is Verdict.TABLE:
-            logger.error("The table cannot be written: %s", said)
-            self._status.fail("database", f"The table cannot be written: {said}", retrying=True)
-            pause = TABLE_PAUSE
+        if verdict in STANDS:
+            told = f"{STANDS[verdict]}: {said}"
+            pause = TABLE_PAUSE if verdict is Verdict.TABLE else max(pause, REFUSED_PAUSE)
+            logger.error("Again in %.0f s. %s", pause, told)
+            self._status.fail("database", told, retrying=True)
         elif verdict is Verdict.PASSING and self._pace.most_retries is not None:
             pause = max(pause, self._pace.retry_seconds)
             logger.warning("Try %d, again in %.1f s: %s", refusals, pause, said)
@@ -345,4 +348,4 @@ class Engine:
         if self._give_up.wait(pause):
             raise _Stopped
         self._status.at_work(yes=True)
-        return min(pause * 2, LONGEST_PAUSE)
+        return min(pause * 2, TABLE_PAUSE if verdict is Verdict.REFUSED else LONGEST_PAUSE)

@@ -39,8 +39,9 @@ class Refused(CannotGoOn):
         record = first.record
         super().__init__(
             f"Topic {record.topic()}, partition {record.partition()}, offset {record.offset()}: "
-            f"{first.reason}. Nothing after it is stored, as errorsTolerance is 'none'. With 'all' "
-            "it goes to the dead letters; RESTART tries again."
+            f"{first.reason}. Nothing after it is stored, as no record may be left out: set"
+            " errorsTolerance to 'all' (eventstore.deadLetter to 'true') and it goes to the dead"
+            " letters. The next start tries again."
         )
 
 
@@ -68,6 +69,7 @@ class Writer:
         self._held: dict[Partition, Lease] = {}
         self._is_checked = False
         self._is_fresh = True
+        self._told = dead_letters.Told()
         self.lost: set[Partition] = set()
         """Partitions that another worker has taken though we had not given them back."""
 
@@ -126,6 +128,7 @@ class Writer:
             else:
                 break
         self._is_fresh = False
+        self._told.tell(batch.dead)
         return batch
 
     def replay(self) -> Replayed:
@@ -188,6 +191,7 @@ class Writer:
             dead_letters.supersede(connection, self._deployment, self._target, good)
             letters = [*batch.dead, *bad]
             dead_letters.add(connection, self._deployment, self._target, good, letters)
+        batch.put_aside(bad)
 
     def _expect_none(self, letters: Sequence[DeadLetter]) -> None:
         if letters and not self._has_dead_letters:

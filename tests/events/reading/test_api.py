@@ -126,6 +126,19 @@ def test_from_is_within_and_to_is_not(caller: Caller, stored: Stored, entity: st
     assert ids(everything) == ["before", "0", "1", "2", "3", "4", "in the future"]
 
 
+def test_a_message_comes_as_it_is_stored_however_deep(
+    caller: Caller, stored: Stored, entity: str
+) -> None:
+    name = caller.make()
+    deep = "[" * 5000 + "1e400" + "]" * 5000
+    stored.add(name, entity, "deep", message=deep)
+    as_sent = "[" * 5000 + "1" + "0" * 400 + "]" * 5000
+    for path in (f"/events/{entity}/deep", f"/events/{entity}?expand=message"):
+        answer = caller.http.get(path)
+        assert answer.status_code == 200
+        assert as_sent in answer.text
+
+
 def test_a_type_newest_first(caller: Caller, stored: Stored, entity: str) -> None:
     name = caller.make()
     stored.add_many(name, entity, 3)

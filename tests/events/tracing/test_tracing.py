@@ -1,17 +1,21 @@
 """Where an event is, on a whole running Granary, from the moment it is sent."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from confluent_kafka import Producer
 
+from grnry.database.address import Place
 from grnry.database.pool import Database
+from grnry.deployments.log_files import LogFolder
 from grnry.errors import TooManyRequests
 from grnry.event_types.service import EventTypes
 from grnry.events.tracing.model import Wanted
 from grnry.events.tracing.service import MOST_AT_ONCE, Tracing
 from grnry.log.admin import Admin
 from grnry.log.cluster import Cluster
+from grnry.persisters.service import Persisters
 from tests.conftest import wait_for
 from tests.event_types.calling import Caller
 
@@ -129,23 +133,26 @@ def database(caller: Caller) -> Any:
     made.close()
 
 
-def test_a_search_ends_when_its_time_is_over(caller: Caller, database: Database) -> None:
+@pytest.fixture
+def tracing(caller: Caller, database: Database, tmp_path: Path) -> Tracing:
+    cluster = Cluster.at(caller.granary.said["kafka"])
+    admin = Admin(cluster)
+    own = Place("localhost", 5432, "grnry", ssl=False)
+    persisters = Persisters(database, LogFolder(tmp_path), admin, own)
+    return Tracing(database, EventTypes(database, admin), persisters, admin, cluster)
+
+
+def test_a_search_ends_when_its_time_is_over(caller: Caller, tracing: Tracing) -> None:
     name = caller.make(partitionCount=1)
     send(caller, name, "1")
-    admin = Admin(caller.granary.said["kafka"])
-    cluster = Cluster.at(caller.granary.said["kafka"])
-    tracing = Tracing(database, EventTypes(database, admin), admin, cluster)
     found = tracing.trace("global", name, Wanted(event_id="1"), seconds=0)
     assert (list(found.found), found.is_complete, found.lag) == ([], False, 1)
     found = tracing.trace("global", name, Wanted(event_id="1"))
     assert (len(found.found), found.is_complete) == (1, True)
 
 
-def test_few_search_at_once(caller: Caller, database: Database) -> None:
+def test_few_search_at_once(caller: Caller, tracing: Tracing) -> None:
     name = caller.make(partitionCount=1)
-    admin = Admin(caller.granary.said["kafka"])
-    cluster = Cluster.at(caller.granary.said["kafka"])
-    tracing = Tracing(database, EventTypes(database, admin), admin, cluster)
     for _ in range(MOST_AT_ONCE):
         assert tracing._places.acquire(blocking=False)
     with pytest.raises(TooManyRequests, match="are being traced already"):

@@ -1,7 +1,8 @@
 """The reaper: tells of events that have expired, and takes away what is past its end.
 
 Reads: the event store, by time and by the end of what has one.
-Writes: deletion events to the topics of event types; deletes rows of the event store.
+Writes: deletion events to the topics of event types; deletes rows of the event store, and of
+tables in other databases that persisters write.
 
 An event that is older than its type keeps them is told of by a deletion event on the type's topic,
 so that belts hear of it; its persister then gives it its end, after a period of grace; past that it
@@ -26,6 +27,7 @@ from grnry.events.expiry.ages import cutoff
 from grnry.events.expiry.store import START, Expired, Kept, Place, Progress
 from grnry.log.producer import Producer
 from grnry.log.records import LogAway, Outgoing
+from grnry.sinks import places
 
 logger = logging.getLogger(__name__)
 
@@ -62,12 +64,15 @@ class Reaper:
         """Tell of what has expired, then take away what is past its end."""
         now = now or datetime.now(UTC)
         with self._database.transaction() as transaction:
+            others = places.elsewhere(transaction)
             kept, former = store.event_types(transaction), store.former(transaction)
         failures = self._tell_of_all(kept, now)
         ms = int(now.timestamp() * 1000)
         self._delete(lambda transaction, limit: store.delete(transaction, ms, limit))
         for event_type in former:
             self._delete_of(event_type, now)
+        for place in others:
+            self._delete_elsewhere(place, ms)
         if failures:
             raise failures[0]
 
@@ -156,12 +161,25 @@ class Reaper:
                 )
             )
 
-    def _delete(self, delete: Callable[[Transaction, int], int]) -> None:
+    def _delete_elsewhere(self, place: places.Place, ms: int) -> None:
+        """A database that does not answer keeps no other from being cleared."""
+        table = (place.table_schema, place.table_name)
+        try:
+            self._delete(
+                lambda transaction, limit: store.delete_elsewhere(transaction, table, ms, limit),
+                place,
+            )
+        except places.NotThere as error:
+            logger.warning("What is past its end there stays: %s", error.message)
+
+    def _delete(
+        self, delete: Callable[[Transaction, int], int], place: places.Place | None = None
+    ) -> None:
         """In batches as large as are quickly done."""
         while not self._stopping.is_set():
             began = time.monotonic()
-            with self._database.transaction() as transaction:
-                gone = delete(transaction, self._batch)
+            with places.opened(self._database, place) as transaction:
+                gone = delete(transaction, self._batch) if transaction is not None else 0
             took = time.monotonic() - began
             self.counted.deleted += gone
             if gone < self._batch:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from grnry.database import sql
 from grnry.database.queries import Queries, load
 from grnry.database.transaction import Json, Transaction
 
@@ -129,6 +130,12 @@ def delete_of_former(transaction: Transaction, event_type: str, before: int, lim
 def delete(transaction: Transaction, now: int, limit: int) -> int:
     """Take away what is past its end; how many rows it were."""
     return transaction.run(_queries().delete, now=now, limit=limit)
+
+
+def delete_elsewhere(transaction: Transaction, table: tuple[str, str], now: int, limit: int) -> int:
+    """The same in a table of another database."""
+    statement = _queries().composed("delete_elsewhere", table=sql.Identifier(*table))
+    return transaction.run(statement, now=now, limit=limit)
 
 
 def _place(value: Any) -> Place | None:

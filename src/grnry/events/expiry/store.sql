@@ -57,6 +57,17 @@ with gone as (
 )
 delete from public.eventstore where ctid = any(array(select ctid from gone));
 
+-- name: delete_elsewhere
+-- A row's place is one within its partition.
+with gone as (
+  select tableoid, ctid from {table}
+  where expires < %(now)s
+  order by expires
+  limit %(limit)s
+  for update skip locked
+)
+delete from {table} where (tableoid, ctid) in (select tableoid, ctid from gone);
+
 -- name: delete
 -- Who is at work on a row keeps it until the next time.
 with gone as (

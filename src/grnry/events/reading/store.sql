@@ -50,8 +50,10 @@ correlation_id, event_id, created, event_type, event_type_version, event_harvest
 correlation_id, event_id, created, event_type, event_type_version, event_harvester, message
 
 -- name: with_messages
--- As text, so that every number stays as it was sent; and no more of them than fit into an answer.
-select * from (
+-- As text, so that every number stays as it was sent, however deep it is nested; and no more of them
+-- than fit into an answer.
+select correlation_id, event_id, created, event_type, event_type_version, event_harvester, text, found
+from (
   select page.*, count(*) over () as found,
     sum(coalesce(octet_length(text), 0)) over (order by number) as bytes
   from (

@@ -105,14 +105,17 @@ def router(tracing: Tracing, links: Links) -> Router:
             "persister": persister,
             "lag": found.lag,
             "complete": found.is_complete,
-            "found": [_place(one, name, request, links) for one in found.found],
+            "found": [
+                _place(one, name, request, links if found.is_in_event_store else None)
+                for one in found.found
+            ],
             "_links": {"self": href(links.to_itself(request))},
         }
 
     return api
 
 
-def _place(found: Found, event_type: str, request: Request, links: Links) -> dict[str, Any]:
+def _place(found: Found, event_type: str, request: Request, links: Links | None) -> dict[str, Any]:
     answer: dict[str, Any] = {
         "where": found.where.value,
         "correlationId": found.correlation_id,
@@ -129,7 +132,7 @@ def _place(found: Found, event_type: str, request: Request, links: Links) -> dic
         answer["expires"] = text_of(found.expires)
     if found.failed_at is not None:
         answer |= {"reason": found.reason, "failedAt": time_text(found.failed_at)}
-    if found.where is Whereabouts.STORED:
+    if found.where is Whereabouts.STORED and links is not None:
         path = f"/events/{quote(found.correlation_id, safe='')}/{quote(found.event_id, safe='')}"
         answer["_links"] = {"event": href(links.to(request, path, [("type", event_type)]))}
     return answer

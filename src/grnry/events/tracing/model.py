@@ -76,6 +76,8 @@ class Trace:
     found: Sequence[Found]
     is_complete: bool
     """Whether the topic was searched to its end; a large one is given up after a while."""
+    is_in_event_store: bool = True
+    """Whether what is stored is in the platform's event store, where others find it."""
 
 
 def found_in_topic(record: Record, where: Whereabouts, first: int) -> Found:

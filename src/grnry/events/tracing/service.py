@@ -11,10 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from grnry.database.pool import Database
-from grnry.deployments import service as deployments
-from grnry.deployments.model import State
-from grnry.deployments.service import Condition
-from grnry.errors import BadInput, TooManyRequests
+from grnry.database.transaction import Reading
+from grnry.errors import BadInput, ServiceAway, TooManyRequests
 from grnry.event_types.kinds import DATA_IN
 from grnry.event_types.service import EventTypes
 from grnry.events.tracing import store
@@ -31,7 +29,12 @@ from grnry.log.cluster import Cluster
 from grnry.log.model import Span
 from grnry.log.records import Partition
 from grnry.log.tail import tail
+from grnry.persisters.homes import expect_table_of
 from grnry.persisters.kinds import stream_name
+from grnry.persisters.model import Store
+from grnry.persisters.service import Persisters
+from grnry.persisters.tables import Unfit
+from grnry.sinks import places
 
 MOST_AT_ONCE = 2
 SEARCH_SECONDS = 10.0
@@ -43,17 +46,22 @@ class _Known:
 
     next_offsets: Mapping[int, int]
     found: Sequence[Found]
-    persister: Condition
 
 
 class Tracing:
     """Looks for events of any event type."""
 
     def __init__(
-        self, database: Database, event_types: EventTypes, admin: Admin, cluster: Cluster
+        self,
+        database: Database,
+        event_types: EventTypes,
+        persisters: Persisters,
+        admin: Admin,
+        cluster: Cluster,
     ) -> None:
         self._database = database
         self._event_types = event_types
+        self._persisters = persisters
         self._admin = admin
         self._cluster = cluster
         self._places = threading.BoundedSemaphore(MOST_AT_ONCE)
@@ -64,7 +72,9 @@ class Tracing:
         """Look everywhere; a topic is searched for some seconds at most."""
         topic = self._topic_of(project, event_type)
         with self._place():
-            known = self._ask_database(event_type, topic, wanted)
+            persister, condition = self._persisters.find(project, event_type)
+            store = self._persisters.store(persister)
+            known = self._ask_database(event_type, topic, wanted, store)
             spans = self._admin.spans(self._admin.partitions(topic))
             starts = _starts(spans, known.next_offsets)
             ends = {one: span.end for one, span in spans.items()}
@@ -74,7 +84,8 @@ class Tracing:
             if not found:
                 begins = {one: span.start for one, span in spans.items()}
                 found = search.run(begins, starts, Whereabouts.PASSED)
-        return Trace(topic, known.persister, lag_of(starts, ends), found, search.is_complete)
+        lag = lag_of(starts, ends)
+        return Trace(topic, condition, lag, found, search.is_complete, store == Store())
 
     def _topic_of(self, project: str, event_type: str) -> str:
         found = self._event_types.version(project, event_type, None)
@@ -95,14 +106,25 @@ class Tracing:
         finally:
             self._places.release()
 
-    def _ask_database(self, event_type: str, topic: str, wanted: Wanted) -> _Known:
+    def _ask_database(self, event_type: str, topic: str, wanted: Wanted, store_: Store) -> _Known:
         deployment = stream_name(event_type)
-        with self._database.reading() as reading:
-            next_offsets = store.next_offsets(reading, deployment, topic)
-            dead = store.dead_letters(reading, deployment, topic, wanted)
-            stored = store.stored(reading, event_type, wanted)
-            condition = deployments.condition(reading, deployment)
-        return _Known(next_offsets, [*dead, *stored], condition or Condition(State.STOPPED))
+        with places.kept(self._database, deployment, locking=bool(store_.owner)) as (reading, name):
+            if reading is None:
+                return _Known({}, [])
+            next_offsets = store.next_offsets(reading, name, topic)
+            dead = store.dead_letters(reading, name, topic, wanted)
+            if store_.owner:
+                _look_at(reading, store_)
+            rows = store.stored(reading, store_.table, event_type, wanted)
+        return _Known(next_offsets, [*dead, *rows])
+
+
+def _look_at(reading: Reading, found: Store) -> None:
+    """A project's table is read as it is written: only where no code of anybody's runs by it."""
+    try:
+        expect_table_of(reading.connection, found.table, found.owner)
+    except Unfit as unfit:
+        raise ServiceAway(f"{unfit.message}.") from unfit
 
 
 class _Search:

@@ -19,12 +19,14 @@ def next_offsets(reading: Reading, deployment: str, topic: str) -> dict[int, int
     return {row["partition"]: row["next_offset"] for row in rows}
 
 
-def stored(reading: Reading, event_type: str, wanted: Wanted) -> list[Found]:
+def stored(
+    reading: Reading, table: tuple[str, str], event_type: str, wanted: Wanted
+) -> list[Found]:
     """The newest rows of these ids."""
     asked = ((_queries().of_entity, wanted.correlation_id), (_queries().of_event, wanted.event_id))
     conditions = sql.SQL(" ").join(condition for condition, value in asked if value)
     rows = reading.planned_anew(
-        _queries().composed("stored", conditions=conditions),
+        _queries().composed("stored", table=sql.Identifier(*table), conditions=conditions),
         event_type=event_type,
         correlation_id=wanted.correlation_id,
         event_id=wanted.event_id,

@@ -4,7 +4,7 @@ where deployment = %(deployment)s and topic = %(topic)s and next_offset is not n
 
 -- name: stored
 select correlation_id, event_id, created, partition_id, partition_offset, expires
-from public.eventstore
+from {table}
 where event_type = %(event_type)s {conditions}
 order by created desc, correlation_id, event_id
 limit %(limit)s;

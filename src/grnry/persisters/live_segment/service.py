@@ -85,7 +85,7 @@ class LivePersisters:
                 _deploy(transaction, stored.event_type, stored.topic, stored.project, config)
             return _find(transaction, project, event_type)
 
-    def progress(self, project: str, event_type: str) -> Progress:
+    def progress(self, project: str, event_type: str) -> Progress | None:
         """How far it is in its topic, by what the database has taken."""
         with self._database.reading() as reading:
             topic = _find(reading, project, event_type).topic
