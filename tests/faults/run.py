@@ -64,6 +64,8 @@ def run(plan: Plan, history: History) -> Verdict:
     """Raises AssertionError where it does not come to a verdict."""
     with settled(plan, history) as stage:
         verdict = verdict_of(stage)
+        if not verdict.is_good:
+            tell_where_it_stands(stage)
     history.say(f"faults: {history.counted()}")
     history.say(str(verdict))
     return verdict
@@ -216,7 +218,4 @@ def verdict_of(stage: Stage) -> Verdict:
     case, house, load = stage.case, stage.house, stage.load
     written = read_back(house.bootstrap, case.topic)
     found = case.rows(house), case.letters(house)
-    verdict = judge(load.acknowledged, written, case.expected(written), *found)
-    if not verdict.is_good:
-        tell_where_it_stands(stage)
-    return verdict
+    return judge(load.acknowledged, written, case.expected(written), *found)

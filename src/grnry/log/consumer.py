@@ -168,7 +168,10 @@ class Consumer:
     # Reading
 
     def read(self, most: int, seconds: float) -> list[Record]:
-        """What is there, up to `most` records; waits up to `seconds` where nothing is."""
+        """What is there, up to `most` records; waits up to `seconds` where nothing is.
+
+        Raises LogAway where this consumer never goes on: another has come under its name, say.
+        """
         self._has_revoked = False
         try:
             messages = self._client.consume(most, 0)
@@ -206,7 +209,8 @@ class Consumer:
             if partition in self._promised:
                 self._missing[partition] = int(message.offset() or 0)
             return False
-        if error.fatal():
+        # Of what ends the library's reading for ever the error itself does not always say so.
+        if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001
             raise LogAway(str(error.str()))
         self.trouble = str(error.str())
         return False

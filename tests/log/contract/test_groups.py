@@ -12,7 +12,7 @@ from grnry.errors import InUse
 from grnry.log.admin import Admin
 from grnry.log.cluster import Cluster
 from grnry.log.model import BEGINNING, END, Lag, Span
-from grnry.log.records import CommitRefused, Outgoing, Partition
+from grnry.log.records import CommitRefused, LogAway, Outgoing, Partition
 from tests.log.broker.running import wait_until
 from tests.log.contract.reading import Reader
 
@@ -203,3 +203,17 @@ def test_a_second_one_of_the_same_name_puts_the_first_one_out(
     with pytest.raises(CommitRefused):
         first.consumer.commit_and_wait({(made, 0): 0})
     second.consumer.commit_and_wait({(made, 0): 0})
+
+
+def test_who_was_put_out_is_told_and_does_not_read_nothing_for_ever(
+    topic: Callable[..., str], reader: MakeReader
+) -> None:
+    made = topic()
+    first = reader()
+    wait_until(lambda: first.step().mine)
+    second = reader()
+    wait_until(lambda: second.step().mine, 60)
+    first.consumer.commit({(made, 0): 0})
+
+    with pytest.raises(LogAway, match="fenced"):
+        wait_until(lambda: first.step().gaps, 60)
