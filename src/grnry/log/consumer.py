@@ -133,11 +133,15 @@ class Consumer:
     def _on_revoke(self, client: Client, partitions: list[TopicPartition]) -> None:
         gone = [(p.topic, p.partition) for p in partitions]
         self._listener.revoked(gone)
+        # Those that wait for their start are not the library's yet. What it raises within a
+        # callback ends the thread past every `except`.
+        started = [p for p in partitions if (p.topic, p.partition) in self._promised]
         for partition in gone:
             self._promised.pop(partition, None)
             self._missing.pop(partition, None)
         self._has_revoked = True
-        client.incremental_unassign(partitions)
+        with contextlib.suppress(KafkaException):
+            client.incremental_unassign(started)
 
     # Where to read
 
