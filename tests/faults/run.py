@@ -105,9 +105,12 @@ def _run(plan: Plan, house: House) -> Stage:
     load.start(plan.per_second)
     try:
         _do_faults(plan, stage)
-    finally:
+    except BaseException:
         mend(stage)
-        load.stop()
+        load.give_up()
+        raise
+    mend(stage)
+    load.stop()
     history.say(f"mended; {load.next} records sent, {len(load.refused)} of them refused")
     wait_until_settled(stage)
     return stage
