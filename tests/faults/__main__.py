@@ -2,6 +2,7 @@
 
 import argparse
 import random
+import signal
 import sys
 from pathlib import Path
 
@@ -37,6 +38,8 @@ def main() -> int:
         given.scenario,
     )
     history = History()
+    # Ended from outside, it takes its processes and its disk along.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     try:
         verdict = (topic_again.run if plan.scenario == TOPIC_AGAIN else run)(plan, history)
     except AssertionError as error:

@@ -121,6 +121,12 @@ class Load:
                 self.next, self._pending = number + 1, None
                 return
 
+    def give_up(self) -> None:
+        """Whatever is decided or not."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+
     def stop(self, seconds: float = 120) -> None:
         """Until each that was sent is decided."""
         self._stop.set()

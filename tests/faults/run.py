@@ -64,6 +64,8 @@ def run(plan: Plan, history: History) -> Verdict:
     """Raises AssertionError where it does not come to a verdict."""
     with settled(plan, history) as stage:
         verdict = verdict_of(stage)
+        if not verdict.is_good:
+            tell_where_it_stands(stage)
     history.say(f"faults: {history.counted()}")
     history.say(str(verdict))
     return verdict
@@ -103,9 +105,12 @@ def _run(plan: Plan, house: House) -> Stage:
     load.start(plan.per_second)
     try:
         _do_faults(plan, stage)
-    finally:
+    except BaseException:
         mend(stage)
-        load.stop()
+        load.give_up()
+        raise
+    mend(stage)
+    load.stop()
     history.say(f"mended; {load.next} records sent, {len(load.refused)} of them refused")
     wait_until_settled(stage)
     return stage
@@ -216,7 +221,4 @@ def verdict_of(stage: Stage) -> Verdict:
     case, house, load = stage.case, stage.house, stage.load
     written = read_back(house.bootstrap, case.topic)
     found = case.rows(house), case.letters(house)
-    verdict = judge(load.acknowledged, written, case.expected(written), *found)
-    if not verdict.is_good:
-        tell_where_it_stands(stage)
-    return verdict
+    return judge(load.acknowledged, written, case.expected(written), *found)

@@ -19,7 +19,9 @@ SEED = int(os.environ.get("GRNRY_FAULT_SEED", "1"))
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("log", ["embedded", "alone", pytest.param("kafka", marks=needs_java)])
 def test_each_acknowledged_event_is_one_row_or_one_dead_letter(log: str) -> None:
-    plan = Plan("pg", log, SEED, SECONDS, per_second=500, pause=2.0)
+    # The embedded log by itself has had the same faults but for those of the link before it.
+    seconds = SECONDS / 2 if log == "alone" else SECONDS
+    plan = Plan("pg", log, SEED, seconds, per_second=500, pause=2.0)
     with settled(plan, History()) as stage:
         verdict = verdict_of(stage)
         assert verdict.is_good, "\n".join([str(verdict), *verdict.details(), *stage.history.lines])

@@ -20,7 +20,7 @@ from tests.faults.history import History
 from tests.faults.house import House
 from tests.faults.judging import Expected, Verdict, judge
 from tests.faults.load import Load, Written, read_back
-from tests.faults.run import Plan, housed
+from tests.faults.run import TOPIC_AGAIN, Plan, housed
 
 STORED_SECONDS = 120.0
 SIZES = (4000, 500, 9000, 3000)
@@ -30,6 +30,7 @@ SIZES = (4000, 500, 9000, 3000)
 def run(plan: Plan, history: History) -> Verdict:
     """As many lives as there are sizes, and more until the time is over."""
     chance, began = random.Random(plan.seed), time.monotonic()
+    plan = replace(plan, scenario=TOPIC_AGAIN)
     with housed(plan, history) as house:
         case = ENGINES[plan.engine](plan.seed)
         case.prepare(house)

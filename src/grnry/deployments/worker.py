@@ -61,7 +61,8 @@ class Work(Protocol):
 def run_worker(work: Work, environment: Mapping[str, str]) -> int:
     """Run an engine until it is told to stop; answers the exit code."""
     reporter = Reporter.from_environment(environment)
-    failed: list[BaseException] = []
+    # What the engine ends with unless it says otherwise: some errors pass by every `except`.
+    failed: list[BaseException] = [RuntimeError("The engine's thread has ended without a word.")]
     done = threading.Event()
 
     def target() -> None:
@@ -69,7 +70,9 @@ def run_worker(work: Work, environment: Mapping[str, str]) -> int:
             work.run()
         except BaseException as error:
             logger.exception("The worker ends.")
-            failed.append(error)
+            failed[:] = [error]
+        else:
+            failed.clear()
         finally:
             done.set()
             work.changed.set()

@@ -133,11 +133,15 @@ class Consumer:
     def _on_revoke(self, client: Client, partitions: list[TopicPartition]) -> None:
         gone = [(p.topic, p.partition) for p in partitions]
         self._listener.revoked(gone)
+        # Those that wait for their start are not the library's yet. What it raises within a
+        # callback ends the thread past every `except`.
+        started = [p for p in partitions if (p.topic, p.partition) in self._promised]
         for partition in gone:
             self._promised.pop(partition, None)
             self._missing.pop(partition, None)
         self._has_revoked = True
-        client.incremental_unassign(partitions)
+        with contextlib.suppress(KafkaException):
+            client.incremental_unassign(started)
 
     # Where to read
 
@@ -168,7 +172,10 @@ class Consumer:
     # Reading
 
     def read(self, most: int, seconds: float) -> list[Record]:
-        """What is there, up to `most` records; waits up to `seconds` where nothing is."""
+        """What is there, up to `most` records; waits up to `seconds` where nothing is.
+
+        Raises LogAway where this consumer never goes on: another has come under its name, say.
+        """
         self._has_revoked = False
         try:
             messages = self._client.consume(most, 0)
@@ -206,7 +213,8 @@ class Consumer:
             if partition in self._promised:
                 self._missing[partition] = int(message.offset() or 0)
             return False
-        if error.fatal():
+        # Of what ends the library's reading for ever the error itself does not always say so.
+        if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001
             raise LogAway(str(error.str()))
         self.trouble = str(error.str())
         return False

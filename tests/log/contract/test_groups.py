@@ -11,8 +11,9 @@ import pytest
 from grnry.errors import InUse
 from grnry.log.admin import Admin
 from grnry.log.cluster import Cluster
+from grnry.log.consumer import Consumer, Membership
 from grnry.log.model import BEGINNING, END, Lag, Span
-from grnry.log.records import CommitRefused, Outgoing, Partition
+from grnry.log.records import CommitRefused, LogAway, Outgoing, Partition
 from tests.log.broker.running import wait_until
 from tests.log.contract.reading import Reader
 
@@ -132,6 +133,7 @@ def test_offsets_of_a_group_that_nobody_joined_can_be_set(
 _MEMBER = """
 import json, sys
 from grnry.log.cluster import Cluster
+from grnry.log.consumer import Consumer, Membership
 from grnry.log.records import CommitRefused
 from tests.log.broker.running import wait_until
 from tests.log.contract.reading import Reader
@@ -203,3 +205,50 @@ def test_a_second_one_of_the_same_name_puts_the_first_one_out(
     with pytest.raises(CommitRefused):
         first.consumer.commit_and_wait({(made, 0): 0})
     second.consumer.commit_and_wait({(made, 0): 0})
+
+
+def test_who_was_put_out_is_told_and_does_not_read_nothing_for_ever(
+    topic: Callable[..., str], reader: MakeReader
+) -> None:
+    made = topic()
+    first = reader()
+    wait_until(lambda: first.step().mine)
+    second = reader()
+    wait_until(lambda: second.step().mine, 60)
+    first.consumer.commit({(made, 0): 0})
+
+    with pytest.raises(LogAway, match="fenced"):
+        wait_until(lambda: first.step().gaps, 60)
+
+
+class Waiting:
+    """A reader that starts nothing of what it is granted, as its database is away."""
+
+    def __init__(self, cluster: Cluster, topic: str, member: str) -> None:
+        self.mine: set[Partition] = set()
+        self.revocations = 0
+        self.consumer = Consumer(cluster, topic, Membership(f"group of {topic}", member), self)
+
+    def granted(self, partitions: Sequence[Partition]) -> None:
+        self.mine.update(partitions)
+
+    def revoked(self, partitions: Sequence[Partition]) -> None:
+        self.mine.difference_update(partitions)
+        self.revocations += 1
+
+
+@pytest.mark.parametrize("started", [0, 1])
+def test_partitions_that_were_not_started_are_given_to_another(
+    cluster: Cluster, topic: Callable[..., str], reader: MakeReader, started: int
+) -> None:
+    made = topic(4)
+    waiting = Waiting(cluster, made, "waiting")
+    wait_until(lambda: waiting.consumer.read(1, 0.05) or len(waiting.mine) == 4, 60)
+    waiting.consumer.start(dict.fromkeys(sorted(waiting.mine)[:started], 0))
+    other = reader("other")
+    try:
+        wait_until(lambda: waiting.consumer.read(1, 0.05) or len(other.step().mine) == 2, 60)
+        assert len(waiting.mine) == 2
+        assert waiting.revocations == 1
+    finally:
+        waiting.consumer.close()
