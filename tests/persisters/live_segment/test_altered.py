@@ -149,3 +149,25 @@ def test_a_table_that_takes_no_row_is_waited_for(
     assert verdict_of(refused.value) is Verdict.TABLE
     assert rows(owner, "select from grnry.dead_letters") == []
     assert rows(owner, "select from grnry.leases where next_offset is not null") == []
+
+
+def test_ids_that_come_again_after_a_refused_record_are_good(
+    owner: psycopg.Connection[DictRow], write: Callable[..., None]
+) -> None:
+    """A batch is stored in pieces where something in it is refused; rows are in several of them."""
+    owner.execute(b"alter table live add check (age >= 18)")
+    write(*(made(at, id=at % 3, age=20 + at if at < 97 else 7) for at in range(100)))
+    letters = rows(owner, "select record_offset as at, sqlstate from grnry.dead_letters order by 1")
+    assert letters == [{"at": at, "sqlstate": "23514"} for at in (97, 98, 99)]
+    found = rows(owner, "select id, age from live order by id")
+    assert found == [{"id": 0, "age": 116}, {"id": 1, "age": 114}, {"id": 2, "age": 115}]
+
+
+def test_a_look_at_the_table_waits_for_nobodys_row(
+    owner: psycopg.Connection[DictRow], write: Callable[..., None]
+) -> None:
+    owner.execute(b"alter table live alter age type smallint")
+    with owner.transaction():
+        owner.execute(b"insert into live select id, '', 20 from generate_series(-5, 5) as id")
+        write(made(6, age=70000))  # alone, so that a sample is tried
+    assert len(rows(owner, "select from grnry.dead_letters")) == 1

@@ -82,7 +82,11 @@ class LiveTable:
                 copy.write(copy_text(rows))
             connection.execute(self._statements.upsert)
 
-    store_carefully = store
+    def store_carefully(self, connection: Connection, lines: Sequence[bytes]) -> None:
+        """What waits is gone afterwards, as more may be stored within the same transaction."""
+        self.store(connection, lines)
+        connection.execute(self._statements.make_waiting)
+        connection.execute(self._statements.empty_waiting)
 
     def key(self, line: bytes) -> bytes | None:
         return key_in(line)
@@ -120,6 +124,7 @@ class _Statements:
         self.copy_waiting = queries.composed(
             "copy_waiting", waiting=named["waiting"], names=named["names"]
         )
+        self.empty_waiting = queries.composed("empty_waiting", waiting=named["waiting"])
         if others:
             changes = sql.SQL(", ").join(
                 sql.SQL("{0} = excluded.{0}").format(each) for each in others
