@@ -108,11 +108,16 @@ def an_owner(database_url: str) -> Iterator[psycopg.Connection[DictRow]]:
 def write(
     owner: psycopg.Connection[DictRow], worker_database_url: str
 ) -> Iterator[Callable[..., object]]:
-    target = LiveTable("live", "global", "live")
-    writer = Writer(worker_database_url, "live", Leases("live", "first"), target)
-    writer.take([(TOPIC, 0)])
+    writer, target = a_writer(worker_database_url)
     yield lambda *records: writer.write(Batch.of(records, target))
     writer.disconnect()
+
+
+def a_writer(url: str) -> tuple[Writer, LiveTable]:
+    target = LiveTable("live", "global", "live")
+    writer = Writer(url, "live", Leases("live", "first"), target)
+    writer.take([(TOPIC, 0)])
+    return writer, target
 
 
 def rows(owner: psycopg.Connection[DictRow], statement: str) -> list[dict[str, Any]]:
@@ -171,3 +176,29 @@ def test_a_look_at_the_table_waits_for_nobodys_row(
         owner.execute(b"insert into live select id, '', 20 from generate_series(-5, 5) as id")
         write(made(6, age=70000))  # alone, so that a sample is tried
     assert len(rows(owner, "select from grnry.dead_letters")) == 1
+
+
+@pytest.mark.parametrize("is_alone", [True, False])
+def test_what_a_new_version_takes_is_no_dead_letter_of_the_old_one(
+    owner: psycopg.Connection[DictRow], worker_database_url: str, *, is_alone: bool
+) -> None:
+    """It was read before this worker knew the version; what comes after it perhaps was not."""
+    add = (
+        "insert into grnry.event_type_versions (name, version, eventstore_ttl, schema_document)"
+        " values ('live', %s, 'P1D', %s)"
+    )
+    any_age = {**SCHEMA["properties"], "age": {"type": "integer", "minimum": -5}}  # type: ignore[dict-item]
+    adults = {**any_age, "age": {"type": "integer", "minimum": 18}}
+    owner.execute(add.encode(), [2, json.dumps({**SCHEMA, "properties": adults})])
+    writer, target = a_writer(worker_database_url)
+    batch = Batch.of([made(1, age=3), made(2, age=-9)], target)
+    assert len(batch.dead) == 2
+    owner.execute(add.encode(), [3, json.dumps({**SCHEMA, "properties": any_age})])
+    if not is_alone:
+        writer.write(Batch.of([made(0, age=20)], target))
+        batch.add([made(3, age=4)], target)
+    writer.write(batch)
+    writer.disconnect()
+    found = rows(owner, "select id from live where age < 18 order by id")
+    assert [row["id"] for row in found] == ([1] if is_alone else [1, 3])
+    assert rows(owner, "select record_offset as at from grnry.dead_letters") == [{"at": 2}]
