@@ -15,7 +15,7 @@ from grnry.sinks.verdict import Verdict, verdict_of
 from grnry.sinks.writer import Writer
 from tests.sinks.records import TOPIC, Made
 
-SCHEMA = {
+SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
         "id": {"type": "integer"},
@@ -109,7 +109,11 @@ def write(
     owner: psycopg.Connection[DictRow], worker_database_url: str
 ) -> Iterator[Callable[..., object]]:
     writer, target = a_writer(worker_database_url)
-    yield lambda *records: writer.write(Batch.of(records, target))
+
+    def write(*records: Made) -> None:
+        writer.write(Batch.of(records, target))
+
+    yield write
     writer.disconnect()
 
 
@@ -187,7 +191,7 @@ def test_what_a_new_version_takes_is_no_dead_letter_of_the_old_one(
         "insert into grnry.event_type_versions (name, version, eventstore_ttl, schema_document)"
         " values ('live', %s, 'P1D', %s)"
     )
-    any_age = {**SCHEMA["properties"], "age": {"type": "integer", "minimum": -5}}  # type: ignore[dict-item]
+    any_age = {**SCHEMA["properties"], "age": {"type": "integer", "minimum": -5}}
     adults = {**any_age, "age": {"type": "integer", "minimum": 18}}
     owner.execute(add.encode(), [2, json.dumps({**SCHEMA, "properties": adults})])
     writer, target = a_writer(worker_database_url)
