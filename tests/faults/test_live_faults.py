@@ -12,7 +12,7 @@ from tests.faults.run import Plan, settled, verdict_of
 from tests.faults.stage import Stage
 from tests.log.java import needs_java
 
-SECONDS = float(os.environ.get("GRNRY_FAULT_SECONDS", "45"))
+SECONDS = float(os.environ.get("GRNRY_FAULT_SECONDS", "40"))
 SEED = int(os.environ.get("GRNRY_FAULT_SEED", "1"))
 TABLE = LiveSegmentCase.table
 NEVER_SENT = f"insert into {TABLE} (id, number) values ('{1 << 40}', 1)"
