@@ -153,8 +153,9 @@ def test_a_table_that_takes_no_row_is_waited_for(
     owner: psycopg.Connection[DictRow], write: Callable[..., object], name: str
 ) -> None:
     owner.execute(OF_THE_TABLE[name].encode())
+    outdated, deletion = made(1, name="a", age=1), Made(2, None, of_key=b"1")
     with pytest.raises(psycopg.Error) as refused:
-        write(made(1, name="a", age=1), made(2, age="old"))
+        write(outdated, deletion, made(3, name="a", age=1), made(4, age="old"))
     assert verdict_of(refused.value) is Verdict.TABLE
     assert rows(owner, "select from grnry.dead_letters") == []
     assert rows(owner, "select from grnry.leases where next_offset is not null") == []

@@ -72,6 +72,10 @@ class LiveTable:
         self._statements = _Statements(sql.Identifier(*self._name), version, self._rows.columns)
 
     def store(self, connection: Connection, lines: Sequence[bytes]) -> None:
+        self._store(connection, lines)
+
+    def _store(self, connection: Connection, lines: Sequence[bytes]) -> int:
+        """Answers how many rows are inserted or updated."""
         rows, deleted = newest(lines)
         if deleted:
             ids = [str(self._rows.id_of(key)) for key in deleted]
@@ -81,12 +85,13 @@ class LiveTable:
             with connection.cursor().copy(self._statements.copy_waiting) as copy:
                 copy.write(copy_text(rows))
             connection.execute(self._statements.upsert)
+        return len(rows)
 
-    def store_carefully(self, connection: Connection, lines: Sequence[bytes]) -> None:
+    def store_carefully(self, connection: Connection, lines: Sequence[bytes]) -> int:
         """What waits is gone afterwards, as more may be stored within the same transaction."""
-        self.store(connection, lines)
-        connection.execute(self._statements.make_waiting)
-        connection.execute(self._statements.empty_waiting)
+        if count := self._store(connection, lines):
+            connection.execute(self._statements.empty_waiting)
+        return count
 
     def key(self, line: bytes) -> bytes | None:
         return key_in(line)
