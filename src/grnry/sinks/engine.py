@@ -23,6 +23,7 @@ from grnry.database.leases import LeaseLost, Partition
 from grnry.log.consumer import Consumer
 from grnry.log.records import Gap, Record
 from grnry.sinks.batch import Batch
+from grnry.sinks.group_watch import PartitionsForgotten
 from grnry.sinks.looks import Looks
 from grnry.sinks.pace import Pace
 from grnry.sinks.rest import Rest
@@ -96,7 +97,7 @@ class Engine:
         self._work.put(self._finish)
         writer.join()
         self._commit_stored()
-        self._consumer.close()
+        self._consumer.close(leaves=isinstance(self._crash, PartitionsForgotten))
         deadline.cancel()
         if self._crash is not None:
             raise self._crash
@@ -197,6 +198,7 @@ class Engine:
 
     def granted(self, partitions: Sequence[Partition]) -> None:
         self._granted.update(partitions)
+        self._watch.shared_out()
         if partitions:
             self._work.put(lambda: self._take(list(partitions)))
 
