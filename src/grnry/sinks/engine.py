@@ -59,8 +59,7 @@ class Engine:
         self, writer: Writer, target: Target, status: Status, pace: Pace, watch: TopicWatch
     ) -> None:
         self._writer, self._watch = writer, watch
-        self._target = target
-        self._status = status
+        self._target, self._status = target, status
         self._pace = pace
         self._piece = min(PIECE, pace.batch_size)
         self._consumer: Consumer
