@@ -6,6 +6,7 @@ from typing import Protocol
 from tests.faults.event_store import EventStoreCase
 from tests.faults.house import House
 from tests.faults.judging import Expected, Letter, Row
+from tests.faults.live_segment import LiveSegmentCase
 from tests.faults.load import Sent, Written
 
 
@@ -33,8 +34,14 @@ class Case(Protocol):
     def spoil(self, count: int) -> None:
         """Nothing of the next so many records can be stored."""
 
-    def expected(self, written: Sequence[Written]) -> Expected:
-        """What the records of the topic should have become, from the order of the partitions."""
+    def mend(self, house: House) -> None:
+        """Take back what users have done to its table."""
+
+    def expected(self, written: Sequence[Written], letters: Sequence[Letter] = ()) -> Expected:
+        """What the records of the topic should have become, from the order of the partitions.
+
+        Of what may be a dead letter and need not be, those that are found tell.
+        """
 
     def rows(self, house: House) -> Sequence[Row]:
         """What is in the table."""
@@ -46,4 +53,4 @@ class Case(Protocol):
 Maker = Callable[[int], Case]
 """Makes a case from a seed."""
 
-ENGINES: Mapping[str, Maker] = {"pg": EventStoreCase}
+ENGINES: Mapping[str, Maker] = {"pg": EventStoreCase, "live-segment": LiveSegmentCase}

@@ -10,13 +10,17 @@ from dataclasses import dataclass, field
 from tests.faults.load import Written
 
 LOST, DOUBLE, FOREIGN = "lost", "double", "never sent"
-OLD, DISORDER, REFUSED, FORGOTTEN = (
+STALE, OLD, DISORDER, REFUSED, FORGOTTEN, ALTERED, STATE = (
+    "stale",
     "not the one that counts",
     "out of order",
     "wrongly dead",
     "lost by the log",
+    "not as it was sent",
+    "in a wrong state",
 )
-KINDS = (LOST, DOUBLE, FOREIGN, OLD, DISORDER, REFUSED, FORGOTTEN)
+KINDS = (LOST, DOUBLE, FOREIGN, STALE, OLD, DISORDER, REFUSED, FORGOTTEN, ALTERED, STATE)
+REPLAYED = "replayed"
 
 Place = tuple[int, int]
 """Partition and offset."""
@@ -32,6 +36,8 @@ class Row:
     number: int
     written: int | None = None
     """Rises with the transaction that wrote it, if the table tells it."""
+    content: object = None
+    """What else it says, if that is to be compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,7 @@ class Letter:
     number: int | None
     reason: str
     written: int
+    state: str = ""
 
 
 @dataclass(slots=True)
@@ -51,7 +58,13 @@ class Expected:
     rows: dict[str, Written] = field(default_factory=dict)
     letters: dict[Place, Written] = field(default_factory=dict)
     copies: int = 0
-    """Records that change nothing, as the producer sent what they say before."""
+    """Records that leave nothing behind, as others say the same or say it later."""
+    gone: dict[str, Written] = field(default_factory=dict)
+    """Rows that are not there, and the records that deleted them."""
+    contents: dict[str, object] = field(default_factory=dict)
+    """What rows say, where that is compared."""
+    states: dict[Place, str] = field(default_factory=dict)
+    """What has become of dead letters, where that is compared."""
 
 
 @dataclass(slots=True)
@@ -71,7 +84,7 @@ class Verdict:
     def __str__(self) -> str:
         wrong = ", ".join(f"{kind} {len(self.found[kind])}" for kind in KINDS)
         there = f"{self.records} records: {self.rows} rows, {self.letters} dead letters"
-        return f"{wrong} ({there}, {self.copies} sent twice)"
+        return f"{wrong} ({there}, {self.copies} that leave nothing)"
 
     def details(self, most: int = 10) -> list[str]:
         return [
@@ -90,7 +103,8 @@ def judge(
 ) -> Verdict:
     found: dict[str, list[str]] = {kind: [] for kind in KINDS}
     _judge_log(acknowledged, written, found)
-    _judge_rows(expected, rows, {letter.place for letter in letters}, found)
+    dead = {letter.place for letter in letters if letter.state != REPLAYED}
+    _judge_rows(expected, rows, dead, found)
     stored = {_place(expected.rows[row.name]) for row in rows if row.name in expected.rows}
     _judge_letters(expected, letters, stored, {_place(one) for one in written}, found)
     _judge_order([(row.place, row.written, row.name) for row in rows], found)
@@ -119,10 +133,16 @@ def _judge_rows(
     found[DOUBLE] += [f"{name}: {count} rows" for name, count in counts.items() if count > 1]
     for row in rows:
         wanted = expected.rows.get(row.name)
-        if wanted is None:
+        if row.name in expected.gone:
+            found[STALE].append(f"{row}, which {expected.gone[row.name]} has deleted")
+        elif wanted is None:
             found[FOREIGN].append(f"{row}")
+        elif row.number < wanted.number:
+            found[STALE].append(f"{row}, where {wanted} should be")
         elif row.number != wanted.number or row.place not in (None, _place(wanted)):
             found[OLD].append(f"{row}, where {wanted} should be")
+        elif row.content != expected.contents.get(row.name, row.content):
+            found[ALTERED].append(f"{row}, where {expected.contents[row.name]} should be")
     for name, wanted in expected.rows.items():
         if name not in counts and _place(wanted) not in dead:
             found[LOST].append(f"{name}, which should be the row of {wanted}")
@@ -145,6 +165,8 @@ def _judge_letters(
             found[REFUSED if letter.place in written else FOREIGN].append(f"{letter}")
         elif letter.number != wanted.number:
             found[FOREIGN].append(f"{letter}, where {wanted} should be")
+        elif letter.state != expected.states.get(letter.place, letter.state):
+            found[STATE].append(f"{letter}, which should be {expected.states[letter.place]}")
     found[LOST] += [
         f"the dead letter of {wanted}"
         for place, wanted in expected.letters.items()

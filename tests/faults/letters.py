@@ -9,7 +9,7 @@ from tests.faults.load import NUMBER
 
 # Their time is that of the beginning of their batch's transaction.
 _LETTERS = """
-select partition, record_offset, header_names, header_values, reason,
+select partition, record_offset, header_names, header_values, reason, state,
   (extract(epoch from failed_at) * 1000000)::bigint as written
 from grnry.dead_letters where deployment = %s
 """
@@ -27,4 +27,5 @@ def _letter(found: dict[str, Any]) -> Letter:
         None if number is None else int(bytes(number)),
         found["reason"],
         found["written"],
+        found["state"],
     )

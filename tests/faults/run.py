@@ -20,11 +20,15 @@ from tests.faults.faults import PAST_SESSION, Fault, faults_for
 from tests.faults.history import History
 from tests.faults.house import House
 from tests.faults.judging import Verdict, judge
+from tests.faults.live_faults import LIVE_FAULTS
 from tests.faults.load import Load, ends, read_back
 from tests.faults.stage import NotNowError, Stage
 
 MEND_SECONDS, SAY_SECONDS = 240.0, 10.0
 FAULTS, TOPIC_AGAIN = "faults", "topic-again"
+OWN_FAULTS = {"live-segment": LIVE_FAULTS}
+"""What is done to one engine only."""
+
 _DID_NOT_TAKE = (
     NotNowError,
     NoDiskError,
@@ -118,7 +122,8 @@ def _run(plan: Plan, house: House) -> Stage:
 
 def _do_faults(plan: Plan, stage: Stage) -> None:
     until = time.monotonic() + plan.seconds
-    known = [f for f in faults_for(stage) if not plan.only or any(o in f.name for o in plan.only)]
+    all_known = [*faults_for(stage), *OWN_FAULTS.get(plan.engine, ())]
+    known = [f for f in all_known if not plan.only or any(o in f.name for o in plan.only)]
     deck = stage.chance.sample(known, len(known))
     # First, as it lasts longest; a short run has time for it then.
     deck.sort(key=lambda fault: fault.name == PAST_SESSION)
@@ -158,6 +163,7 @@ def mend(stage: Stage) -> None:
     stage.close()
     for link in stage.house.links:
         link.heal()
+    stage.case.mend(stage.house)
 
 
 def wait_until_settled(stage: Stage) -> None:
@@ -220,5 +226,5 @@ def leases(stage: Stage) -> dict[int, int]:
 def verdict_of(stage: Stage) -> Verdict:
     case, house, load = stage.case, stage.house, stage.load
     written = read_back(house.bootstrap, case.topic)
-    found = case.rows(house), case.letters(house)
-    return judge(load.acknowledged, written, case.expected(written), *found)
+    rows, letters = case.rows(house), case.letters(house)
+    return judge(load.acknowledged, written, case.expected(written, letters), rows, letters)

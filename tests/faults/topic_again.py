@@ -18,7 +18,7 @@ from tests.conftest import wait_for
 from tests.faults.engines import ENGINES, Case
 from tests.faults.history import History
 from tests.faults.house import House
-from tests.faults.judging import Expected, Verdict, judge
+from tests.faults.judging import Place, Verdict, judge
 from tests.faults.load import Load, Written, read_back
 from tests.faults.run import TOPIC_AGAIN, Plan, housed
 
@@ -42,10 +42,9 @@ def run(plan: Plan, history: History) -> Verdict:
             if lives:
                 make_again(house, case.topic)
             lives.append(send(house, case, load, size))
-            expected = expected_of(case, lives)
             history.say(f"{size} records are sent")
-            wait_until_stored(house, case, expected)
-        verdict = verdict_of(house, case, expected, lives)
+            wait_until_stored(house, case, lives)
+        verdict = verdict_of(house, case, lives)
     history.say(str(verdict))
     return verdict
 
@@ -76,39 +75,45 @@ def send(house: House, case: Case, load: Load, count: int) -> list[Written]:
     return read_back(house.bootstrap, case.topic)
 
 
-def expected_of(case: Case, lives: Sequence[Sequence[Written]]) -> Expected:
-    """The first of each name in the first life that has it; dead letters by their numbers."""
-    expected = Expected()
-    for life, written in enumerate(lives):
-        found = case.expected(written)
-        for name, one in found.rows.items():
-            if expected.rows.setdefault(name, one) is not one:
-                expected.copies += 1
-        expected.letters |= {(life, one.number): one for one in found.letters.values()}
-        expected.copies += found.copies
-    return expected
+def everything(lives: Sequence[Sequence[Written]]) -> list[Written]:
+    """As if each life had partitions of its own, after those of the lives before it."""
+    return [
+        replace(one, partition=_partition(life, one.partition))
+        for life, written in enumerate(lives)
+        for one in written
+    ]
 
 
-def wait_until_stored(house: House, case: Case, expected: Expected) -> None:
+def _partition(life: int, partition: int) -> int:
+    return life * 1000 + partition
+
+
+def wait_until_stored(house: House, case: Case, lives: Sequence[Sequence[Written]]) -> None:
     """Or until it is clear that they never are; the verdict says then what is not."""
-
-    def is_stored() -> bool:
-        there = len(case.rows(house)), len(case.letters(house))
-        return there >= (len(expected.rows), len(expected.letters))
-
-    with contextlib.suppress(AssertionError):
-        wait_for(is_stored, STORED_SECONDS, "all are stored")
+    try:
+        wait_for(lambda: verdict_of(house, case, lives).is_good, STORED_SECONDS, "all are stored")
+    except AssertionError:
+        for line in verdict_of(house, case, lives).details():
+            house.history.say(f"  {line}")
 
 
-def verdict_of(
-    house: House, case: Case, expected: Expected, lives: Sequence[Sequence[Written]]
-) -> Verdict:
+def verdict_of(house: House, case: Case, lives: Sequence[Sequence[Written]]) -> Verdict:
     """Of all lives; the order of writing is not compared, as offsets begin anew."""
     life_of = {one.number: life for life, written in enumerate(lives) for one in written}
-    rows = [replace(row, written=None) for row in case.rows(house)]
+
+    def place(number: int | None, found: Place) -> Place:
+        return (_partition(life_of.get(number or 0, -1), found[0]), found[1])
+
+    rows = [
+        replace(row, written=None, place=row.place and place(row.number, row.place))
+        for row in case.rows(house)
+    ]
     letters = [
-        replace(letter, place=(life_of.get(letter.number or 0, -1), letter.number or 0), written=0)
+        replace(letter, written=0, place=place(letter.number, letter.place))
         for letter in case.letters(house)
     ]
-    everything = [one for written in lives for one in written]
-    return judge({}, everything, expected, rows, letters)
+    written = everything(lives)
+    expected = case.expected(written, letters)
+    # What is read a second time outdates dead letters once more, also those that come after it.
+    expected.states.clear()
+    return judge({}, written, expected, rows, letters)

@@ -219,9 +219,10 @@ def test_killed_in_the_middle_it_is_stored_once(sink: Sink) -> None:
     assert isinstance(target, EventStore)
     store = target.store_carefully
 
-    def store_and_die(connection: Connection, lines: Sequence[bytes]) -> None:
-        store(connection, lines)
+    def store_and_die(connection: Connection, lines: Sequence[bytes]) -> int:
+        count = store(connection, lines)
         sink.owner.execute("select pg_terminate_backend(%s, 5000)", [connection.info.backend_pid])
+        return count
 
     target.store_carefully = store_and_die  # type: ignore[method-assign]
     with pytest.raises(psycopg.Error):

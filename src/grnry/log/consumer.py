@@ -255,8 +255,9 @@ class Consumer:
                 if one.error is not None:
                     raise KafkaException(one.error)
 
-    def close(self) -> None:
-        """End, but do not wait long for brokers that are away."""
+    def close(self, *, leaves: bool = False) -> None:
+        """End, but do not wait long for brokers that are away; `leaves` the group as it may."""
+        self._leaves = self._leaves or leaves
         closing = threading.Thread(target=self._close, name="log-close", daemon=True)
         closing.start()
         closing.join(CLOSE_SECONDS)
@@ -268,7 +269,8 @@ class Consumer:
                 self._client.unsubscribe()
                 while self._client.assignment() or self._client.memberid():
                     self._client.consume(1, 0.01)
-        self._client.close()
+        with contextlib.suppress(KafkaException):  # as one that another of its name has replaced
+            self._client.close()
 
 
 def _places(offsets: Mapping[Partition, int]) -> list[TopicPartition]:

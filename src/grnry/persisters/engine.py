@@ -19,6 +19,7 @@ from grnry.errors import StartError
 from grnry.log.cluster import Cluster
 from grnry.log.consumer import Consumer, Membership
 from grnry.log.topic_ids import topic_id
+from grnry.log.unassigned import unassigned
 from grnry.persisters.configuration import EVENT_STORE
 from grnry.persisters.datasource import Datasource, missing_login
 from grnry.persisters.event_store import GRACE, EventStore
@@ -26,6 +27,7 @@ from grnry.persisters.homes import Home, PlatformTable, ProjectTable, TableElsew
 from grnry.persisters.live_segment.table import LiveTable
 from grnry.settings import Settings
 from grnry.sinks.engine import Engine
+from grnry.sinks.group_watch import GroupWatch
 from grnry.sinks.pace import Pace
 from grnry.sinks.status import Report, Status
 from grnry.sinks.target import Target
@@ -121,7 +123,8 @@ class PersisterWork:
             assignment.most_retries,
             assignment.retry_ms / 1000,
         )
-        watch = TopicWatch(lambda: topic_id(self._cluster, assignment.topic))
+        group = GroupWatch(lambda: unassigned(self._cluster, assignment.group, assignment.topic))
+        watch = TopicWatch(lambda: topic_id(self._cluster, assignment.topic), group)
         self._engine = Engine(writer, target, self._status, pace, watch)
 
     @property

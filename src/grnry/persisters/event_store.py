@@ -119,15 +119,18 @@ class EventStore:
         rows = connection.execute(self._stored_events, values)
         return {f"{row['correlation_id']}\0{row['event_id']}".encode() for row in rows}
 
-    def store_carefully(self, connection: Connection, lines: Sequence[bytes]) -> None:
+    def store_carefully(self, connection: Connection, lines: Sequence[bytes]) -> int:
         self._home.enter(connection)
         connection.execute(self._make_waiting)
+        count = 0
         for rows, deletions in parts(lines):
             if rows:
                 with connection.cursor().copy(self._copy_waiting) as copy:
                     copy.write(b"".join((HEADER, *rows, TRAILER)))
                 connection.execute(self._insert_waiting)
+                count += len(rows)
             self._expire(connection, deletions)
+        return count
 
     def _expire(self, connection: Connection, deletions: Sequence[Deletion]) -> None:
         """Set the end of what is stored and has none yet."""

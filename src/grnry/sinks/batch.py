@@ -55,6 +55,16 @@ class Batch:
         # The last record of each partition wins, so a dictionary of all is the newest of each.
         self.offsets |= {(r.topic(), r.partition()): r.offset() + 1 for r in records}
 
+    def is_mistaken(self, target: Target) -> bool:
+        """Whether one of its dead letters can be stored, as the target sees it by now."""
+        for letter in self.dead:
+            try:
+                target.line(letter.record)
+            except Unstorable:
+                continue
+            return True
+        return False
+
     def remake(self, target: Target) -> None:
         """Make all lines anew, and those that could not be made: the target sees them otherwise."""
         records = [*self.records, *(letter.record for letter in self.dead)]

@@ -23,6 +23,7 @@ from grnry.database.leases import LeaseLost, Partition
 from grnry.log.consumer import Consumer
 from grnry.log.records import Gap, Record
 from grnry.sinks.batch import Batch
+from grnry.sinks.group_watch import PartitionsForgotten
 from grnry.sinks.looks import Looks
 from grnry.sinks.pace import Pace
 from grnry.sinks.rest import Rest
@@ -59,8 +60,7 @@ class Engine:
         self, writer: Writer, target: Target, status: Status, pace: Pace, watch: TopicWatch
     ) -> None:
         self._writer, self._watch = writer, watch
-        self._target = target
-        self._status = status
+        self._target, self._status = target, status
         self._pace = pace
         self._piece = min(PIECE, pace.batch_size)
         self._consumer: Consumer
@@ -98,7 +98,7 @@ class Engine:
         self._work.put(self._finish)
         writer.join()
         self._commit_stored()
-        self._consumer.close()
+        self._consumer.close(leaves=isinstance(self._crash, PartitionsForgotten))
         deadline.cancel()
         if self._crash is not None:
             raise self._crash
@@ -199,6 +199,7 @@ class Engine:
 
     def granted(self, partitions: Sequence[Partition]) -> None:
         self._granted.update(partitions)
+        self._watch.shared_out()
         if partitions:
             self._work.put(lambda: self._take(list(partitions)))
 

@@ -7,7 +7,6 @@ nothing else costs one each.
 """
 
 import re
-from collections.abc import Iterator
 
 import psycopg
 
@@ -22,31 +21,30 @@ _LINE = re.compile(r"COPY \S+, line (\d+)")
 
 def store_narrowed(connection: Connection, target: Target, batch: Batch) -> list[DeadLetter]:
     """Store every line that can be; answers the records that cannot. Other errors pass through."""
-    bad = list(_narrow(connection, target, batch))
-    if bad and len(bad) == len(batch.lines):
+    bad: list[DeadLetter] = []
+    rows, at, size, total = 0, 0, len(batch.lines), len(batch.lines)
+    while at < total:
+        end = min(at + size, total)
+        outcome = _try(connection, target, batch.lines[at:end])
+        if isinstance(outcome, int):
+            rows += outcome
+            at, size = end, size * 2
+        elif end - at == 1:
+            bad.append(DeadLetter(batch.records[at], _reason(outcome), outcome.sqlstate))
+            at += 1
+        else:
+            size = _good_lines(outcome, end - at)
+    # A deletion that passes says nothing of what the table takes.
+    if bad and not rows:
         _expect_that_a_sample_fits(connection, target)
     return bad
 
 
-def _narrow(connection: Connection, target: Target, batch: Batch) -> Iterator[DeadLetter]:
-    at, size, total = 0, len(batch.lines), len(batch.lines)
-    while at < total:
-        end = min(at + size, total)
-        error = _try(connection, target, batch.lines[at:end])
-        if error is None:
-            at, size = end, size * 2
-        elif end - at == 1:
-            yield DeadLetter(batch.records[at], _reason(error), error.sqlstate)
-            at += 1
-        else:
-            size = _good_lines(error, end - at)
-
-
-def _try(connection: Connection, target: Target, lines: list[bytes]) -> psycopg.Error | None:
-    """Store a piece; answers the error that belongs to its records, raises any other."""
+def _try(connection: Connection, target: Target, lines: list[bytes]) -> int | psycopg.Error:
+    """Store a piece; answers how many rows it is, or the error of its records. Raises any other."""
     try:
         with connection.transaction():
-            target.store_carefully(connection, lines)
+            return target.store_carefully(connection, lines)
     except psycopg.Error as error:
         # What is there already is left out, so a key that is taken is another than the row's own.
         if verdict_of(error) not in (Verdict.RECORDS, Verdict.THERE_ALREADY):
@@ -54,7 +52,6 @@ def _try(connection: Connection, target: Target, lines: list[bytes]) -> psycopg.
         # Fails where the server does.
         connection.execute("select 1")
         return error
-    return None
 
 
 def _expect_that_a_sample_fits(connection: Connection, target: Target) -> None:

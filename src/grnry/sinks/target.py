@@ -63,6 +63,6 @@ class Target(Protocol):
         """The names of those rows that are stored already."""
         ...
 
-    def store_carefully(self, connection: Connection, lines: Sequence[bytes]) -> None:
-        """The same, leaving out what is stored already."""
+    def store_carefully(self, connection: Connection, lines: Sequence[bytes]) -> int:
+        """The same, leaving out what is stored already; answers how many rows the table took."""
         ...

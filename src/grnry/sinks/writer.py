@@ -171,7 +171,9 @@ class Writer:
         try:
             with connection.transaction():
                 self._leases.move(connection, self._held, batch.offsets)
-                if self._target.refresh(connection, batch.lines):
+                is_older = self._target.refresh(connection, batch.lines)
+                # What could not be stored has no line that tells when it was refused.
+                if is_older or batch.is_mistaken(self._target):
                     batch.remake(self._target)
                 self._expect_none(batch.dead)
                 # First, as replays lock dead letters before rows as well.

@@ -15,7 +15,7 @@ from grnry.sinks.verdict import Verdict, verdict_of
 from grnry.sinks.writer import Writer
 from tests.sinks.records import TOPIC, Made
 
-SCHEMA = {
+SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
         "id": {"type": "integer"},
@@ -108,11 +108,20 @@ def an_owner(database_url: str) -> Iterator[psycopg.Connection[DictRow]]:
 def write(
     owner: psycopg.Connection[DictRow], worker_database_url: str
 ) -> Iterator[Callable[..., object]]:
-    target = LiveTable("live", "global", "live")
-    writer = Writer(worker_database_url, "live", Leases("live", "first"), target)
-    writer.take([(TOPIC, 0)])
-    yield lambda *records: writer.write(Batch.of(records, target))
+    writer, target = a_writer(worker_database_url)
+
+    def write(*records: Made) -> None:
+        writer.write(Batch.of(records, target))
+
+    yield write
     writer.disconnect()
+
+
+def a_writer(url: str) -> tuple[Writer, LiveTable]:
+    target = LiveTable("live", "global", "live")
+    writer = Writer(url, "live", Leases("live", "first"), target)
+    writer.take([(TOPIC, 0)])
+    return writer, target
 
 
 def rows(owner: psycopg.Connection[DictRow], statement: str) -> list[dict[str, Any]]:
@@ -144,8 +153,57 @@ def test_a_table_that_takes_no_row_is_waited_for(
     owner: psycopg.Connection[DictRow], write: Callable[..., object], name: str
 ) -> None:
     owner.execute(OF_THE_TABLE[name].encode())
+    outdated, deletion = made(1, name="a", age=1), Made(2, None, of_key=b"1")
     with pytest.raises(psycopg.Error) as refused:
-        write(made(1, name="a", age=1), made(2, age="old"))
+        write(outdated, deletion, made(3, name="a", age=1), made(4, age="old"))
     assert verdict_of(refused.value) is Verdict.TABLE
     assert rows(owner, "select from grnry.dead_letters") == []
     assert rows(owner, "select from grnry.leases where next_offset is not null") == []
+
+
+def test_ids_that_come_again_after_a_refused_record_are_good(
+    owner: psycopg.Connection[DictRow], write: Callable[..., None]
+) -> None:
+    """A batch is stored in pieces where something in it is refused; rows are in several of them."""
+    owner.execute(b"alter table live add check (age >= 18)")
+    write(*(made(at, id=at % 3, age=20 + at if at < 97 else 7) for at in range(100)))
+    letters = rows(owner, "select record_offset as at, sqlstate from grnry.dead_letters order by 1")
+    assert letters == [{"at": at, "sqlstate": "23514"} for at in (97, 98, 99)]
+    found = rows(owner, "select id, age from live order by id")
+    assert found == [{"id": 0, "age": 116}, {"id": 1, "age": 114}, {"id": 2, "age": 115}]
+
+
+def test_a_look_at_the_table_waits_for_nobodys_row(
+    owner: psycopg.Connection[DictRow], write: Callable[..., None]
+) -> None:
+    owner.execute(b"alter table live alter age type smallint")
+    with owner.transaction():
+        owner.execute(b"insert into live select id, '', 20 from generate_series(-5, 5) as id")
+        write(made(6, age=70000))  # alone, so that a sample is tried
+    assert len(rows(owner, "select from grnry.dead_letters")) == 1
+
+
+@pytest.mark.parametrize("is_alone", [True, False])
+def test_what_a_new_version_takes_is_no_dead_letter_of_the_old_one(
+    owner: psycopg.Connection[DictRow], worker_database_url: str, *, is_alone: bool
+) -> None:
+    """It was read before this worker knew the version; what comes after it perhaps was not."""
+    add = (
+        "insert into grnry.event_type_versions (name, version, eventstore_ttl, schema_document)"
+        " values ('live', %s, 'P1D', %s)"
+    )
+    any_age = {**SCHEMA["properties"], "age": {"type": "integer", "minimum": -5}}
+    adults = {**any_age, "age": {"type": "integer", "minimum": 18}}
+    owner.execute(add.encode(), [2, json.dumps({**SCHEMA, "properties": adults})])
+    writer, target = a_writer(worker_database_url)
+    batch = Batch.of([made(1, age=3), made(2, age=-9)], target)
+    assert len(batch.dead) == 2
+    owner.execute(add.encode(), [3, json.dumps({**SCHEMA, "properties": any_age})])
+    if not is_alone:
+        writer.write(Batch.of([made(0, age=20)], target))
+        batch.add([made(3, age=4)], target)
+    writer.write(batch)
+    writer.disconnect()
+    found = rows(owner, "select id from live where age < 18 order by id")
+    assert [row["id"] for row in found] == ([1] if is_alone else [1, 3])
+    assert rows(owner, "select record_offset as at from grnry.dead_letters") == [{"at": 2}]

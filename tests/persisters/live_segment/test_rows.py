@@ -78,6 +78,11 @@ def test_every_type_is_what_was_sent(table: Any) -> None:
     assert stored(table, record) == {k: v for k, v in record.items() if k != "ignored"}
 
 
+def test_letters_that_only_look_like_a_nul_are_letters(table: Any) -> None:
+    extra = ["\\u0000", {"\\\\u0000": "\\\\\\u0000"}]
+    assert stored(table, {"id": 1, "extra": extra})["extra"] == extra
+
+
 def test_what_is_missing_is_null_or_the_default(table: Any) -> None:
     nothing = dict.fromkeys(("name", "score", "ok", "born", "extra"))
     assert stored(table, {"id": 1}) == {"id": 1, **nothing, "kind": "none"}
@@ -105,6 +110,8 @@ def test_values_survive(table: Any, name: str, score: float, number: int) -> Non
         (b'{"id": 9223372036854775808}', "#/id"),
         (b'{"id": 1, "name": 2}', "#/name"),
         (b'{"id": 1, "name": "a\\u0000b"}', "#/name: has the character U+0000"),
+        (b'{"id": 1, "extra": ["a\\u0000"]}', "#/extra: has the character U+0000"),
+        (b'{"id": 1, "extra": {"\\\\\\u0000": 1}}', "#/extra: has the character U+0000"),
         (b'{"id": 1, "born": "2023-02-29"}', "#/born"),
         (b"[" * 100_000, "nested too deeply"),
         (b'{"id": 1, "score": 1' + b"0" * 400 + b"}", "#/score: is beyond the range of double"),

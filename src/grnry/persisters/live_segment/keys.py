@@ -5,9 +5,11 @@ an id: a moment is the same in every time zone, a uuid in capitals as well.
 """
 
 import re
+import secrets
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import msgspec
 
@@ -37,6 +39,19 @@ def key_of_deletion(kind: ColumnType, key: bytes | None) -> bytes:
         return _MAKERS[kind](_id(kind, text))
     except (ValueError, OverflowError, msgspec.DecodeError) as error:
         raise Unstorable(f"the key {key[:60]!r} of a deletion is no id") from error
+
+
+def unlikely_id(kind: ColumnType) -> int | str:
+    """An id that hardly anything has: a row of it is nobody else's to wait for."""
+    match kind:
+        case ColumnType.BIGINT:
+            return -secrets.randbits(62)
+        case ColumnType.DATE:
+            return (date.max - timedelta(secrets.randbelow(1_000_000))).isoformat()
+        case ColumnType.TIMESTAMPTZ:
+            moment = datetime.max.replace(tzinfo=UTC) - timedelta(1, 0, secrets.randbits(57))
+            return moment.isoformat()
+    return str(uuid4())
 
 
 def _id(kind: ColumnType, text: str) -> int | str:

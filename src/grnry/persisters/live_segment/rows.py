@@ -6,6 +6,7 @@ Values travel in the binary format of their columns. Times and uuids travel as t
 server casts: it knows their every form.
 """
 
+import re
 import struct
 from collections.abc import Callable, Iterable, Sequence
 from struct import Struct
@@ -14,7 +15,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from grnry.persisters.live_segment.keys import key_maker, key_of_deletion
+from grnry.persisters.live_segment.keys import key_maker, key_of_deletion, unlikely_id
 from grnry.schemas import Column, ColumnType, JsonSchema, RecordValidator, columns_of
 from grnry.sinks.target import Unstorable
 
@@ -32,6 +33,8 @@ _BIGINT = Struct(">iq").pack
 _DOUBLE = Struct(">id").pack
 _START = Struct(">II")
 """The schema's version, and the length of the id."""
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+"""U+0000 in JSON, and not a backslash before its letters."""
 _TRUE, _FALSE = _LENGTH(1) + b"\1", _LENGTH(1) + b"\0"
 _SAMPLES: dict[ColumnType, Any] = {
     ColumnType.BIGINT: 0,
@@ -107,8 +110,9 @@ class RowMaker:
             return None
 
     def sample(self) -> bytes:
-        """A line that fits the table."""
+        """A line that fits the table, about no row that is there."""
         record = {column.name: _SAMPLES[column.type] for column in self.columns}
+        record["id"] = unlikely_id(self._key_type)
         return self._line(self._key(record["id"]), self._tuple(record))
 
     def id_of(self, key: bytes) -> int | str:
@@ -194,6 +198,9 @@ def _text(value: Any) -> bytes:
 
 def _jsonb(value: Any) -> bytes:
     encoded = msgspec.json.encode(value)
+    # The server refuses it as well, but only where no later record of the batch has the same id.
+    if b"\\u0000" in encoded and _NUL.search(encoded):
+        raise ValueError("has the character U+0000, which jsonb in PostgreSQL cannot hold")
     return b"%b\x01%b" % (_LENGTH(len(encoded) + 1), encoded)
 
 

@@ -72,6 +72,10 @@ class LiveTable:
         self._statements = _Statements(sql.Identifier(*self._name), version, self._rows.columns)
 
     def store(self, connection: Connection, lines: Sequence[bytes]) -> None:
+        self._store(connection, lines)
+
+    def _store(self, connection: Connection, lines: Sequence[bytes]) -> int:
+        """Answers how many rows are inserted or updated."""
         rows, deleted = newest(lines)
         if deleted:
             ids = [str(self._rows.id_of(key)) for key in deleted]
@@ -81,8 +85,13 @@ class LiveTable:
             with connection.cursor().copy(self._statements.copy_waiting) as copy:
                 copy.write(copy_text(rows))
             connection.execute(self._statements.upsert)
+        return len(rows)
 
-    store_carefully = store
+    def store_carefully(self, connection: Connection, lines: Sequence[bytes]) -> int:
+        """What waits is gone afterwards, as more may be stored within the same transaction."""
+        if count := self._store(connection, lines):
+            connection.execute(self._statements.empty_waiting)
+        return count
 
     def key(self, line: bytes) -> bytes | None:
         return key_in(line)
@@ -120,6 +129,7 @@ class _Statements:
         self.copy_waiting = queries.composed(
             "copy_waiting", waiting=named["waiting"], names=named["names"]
         )
+        self.empty_waiting = queries.composed("empty_waiting", waiting=named["waiting"])
         if others:
             changes = sql.SQL(", ").join(
                 sql.SQL("{0} = excluded.{0}").format(each) for each in others

@@ -19,6 +19,9 @@ create temporary table if not exists {waiting} ({columns}) on commit delete rows
 -- name: copy_waiting
 copy pg_temp.{waiting} ({names}) from stdin (format binary);
 
+-- name: empty_waiting
+delete from pg_temp.{waiting};
+
 -- name: upsert
 insert into {table} ({names})
 select {values} from pg_temp.{waiting}
