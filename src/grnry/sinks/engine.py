@@ -15,7 +15,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import TypeVar
 
 import psycopg
 
@@ -26,16 +25,15 @@ from grnry.sinks.batch import Batch
 from grnry.sinks.group_watch import PartitionsForgotten
 from grnry.sinks.looks import Looks
 from grnry.sinks.pace import Pace
+from grnry.sinks.patience import Patience, Stopped
 from grnry.sinks.rest import Rest
 from grnry.sinks.status import Status
 from grnry.sinks.target import Target
 from grnry.sinks.topic_watch import TopicWatch
-from grnry.sinks.verdict import STANDS, Verdict, verdict_of
+from grnry.sinks.verdict import Verdict, verdict_of
 from grnry.sinks.writer import Writer
 
 logger = logging.getLogger(__name__)
-
-Answer = TypeVar("Answer")
 
 IDLE_SECONDS = 0.5
 SETTLE_SECONDS = 0.02
@@ -43,14 +41,6 @@ BATCHES_IN_HAND = 2
 PIECE = 500
 REVOKE_SECONDS = 5.0
 STOP_SECONDS = 10.0
-SHORTEST_PAUSE = 0.1
-LONGEST_PAUSE = 2.0
-REFUSED_PAUSE = 1.0
-TABLE_PAUSE = 60.0
-
-
-class _Stopped(Exception):  # noqa: N818 - a signal between our own frames
-    """The writer was told to stop while it waited."""
 
 
 class Engine:
@@ -72,6 +62,7 @@ class Engine:
         self._started: queue.SimpleQueue[dict[Partition, int | None]] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._give_up = threading.Event()
+        self._patience = Patience(writer, status, pace, self._give_up)
         self._crash: BaseException | None = None
         self._looks = Looks()
         self._rest = Rest(writer)
@@ -109,7 +100,7 @@ class Engine:
     def _guarded(self, loop: Callable[[], None]) -> None:
         try:
             loop()
-        except _Stopped:
+        except Stopped:
             pass
         except BaseException as error:
             self._crash = self._crash or error
@@ -208,7 +199,7 @@ class Engine:
         logger.error("%s.", gap)
         if gap.wanted > gap.found:
             place = {gap.partition: gap.found}
-            self._work.put(lambda: self._persist(lambda: self._writer.go_back(place)))
+            self._work.put(lambda: self._patience.persist(lambda: self._writer.go_back(place)))
 
     def _release_all(self) -> None:
         self._release(list(self._reading))
@@ -284,7 +275,7 @@ class Engine:
 
     def _take(self, partitions: list[Partition]) -> None:
         topic_id = self._watch.begin(self._give_up)
-        self._started.put(self._persist(lambda: self._writer.take(partitions, topic_id)))
+        self._started.put(self._patience.persist(lambda: self._writer.take(partitions, topic_id)))
 
     def _release(self, partitions: list[Partition]) -> None:
         try:
@@ -295,7 +286,7 @@ class Engine:
 
     def _store(self, batch: Batch) -> None:
         try:
-            stored = self._persist(lambda: self._writer.write(batch))
+            stored = self._patience.persist(lambda: self._writer.write(batch))
         finally:
             self._done.append(batch)
             self._slots.release()
@@ -310,43 +301,3 @@ class Engine:
         if lost := self._writer.lost & self._reading:
             # We still read them, so the group and the leases disagree: begin anew.
             raise LeaseLost(sorted(lost))
-
-    def _persist(self, attempt: Callable[[], Answer]) -> Answer:
-        """Try until it is done; what only time mends is waited for."""
-        pause, refusals = SHORTEST_PAUSE, 0
-        while True:
-            try:
-                answer = attempt()
-            except psycopg.Error as error:
-                refusals = refusals + 1 if verdict_of(error) is Verdict.PASSING else 0
-                pause = self._wait(error, pause, refusals)
-            else:
-                self._status.clear("database")
-                return answer
-
-    def _wait(self, error: psycopg.Error, pause: float, refusals: int) -> float:
-        """Say what is wrong and wait; answers the next pause."""
-        verdict, said = verdict_of(error), str(error).strip().splitlines()[0]
-        if verdict in STANDS:
-            told = f"{STANDS[verdict]}: {said}"
-            pause = TABLE_PAUSE if verdict is Verdict.TABLE else max(pause, REFUSED_PAUSE)
-            logger.error("Again in %.0f s. %s", pause, told)
-            self._status.fail("database", told, retrying=True)
-        elif verdict is Verdict.PASSING and self._pace.most_retries is not None:
-            pause = max(pause, self._pace.retry_seconds)
-            logger.warning("Try %d, again in %.1f s: %s", refusals, pause, said)
-            if refusals > self._pace.most_retries:
-                told = f"The database has refused a batch {refusals} times: {said}"
-                self._status.fail("database", told, retrying=True)
-        elif verdict in (Verdict.AWAY, Verdict.PASSING):
-            logger.warning("Trying again in %.1f s: %s", pause, said)
-            self._status.trouble("database", said)
-        else:
-            raise error
-        if verdict is not Verdict.PASSING:
-            self._writer.disconnect()
-        self._status.at_work(yes=False)
-        if self._give_up.wait(pause):
-            raise _Stopped
-        self._status.at_work(yes=True)
-        return min(pause * 2, TABLE_PAUSE if verdict is Verdict.REFUSED else LONGEST_PAUSE)
