@@ -149,7 +149,8 @@ def _check(history: Mapping[int, Mapping[str, Any]], known: Sequence[Migration])
 
 def _run(connection: psycopg.Connection[Any], migration: Migration) -> None:
     try:
-        connection.execute(sql.SQL(migration.text))
+        # Several statements, of which none can be prepared.
+        connection.execute(sql.SQL(migration.text), prepare=False)
     except psycopg.Error as error:
         if is_away(error):
             raise
