@@ -20,6 +20,17 @@ from tests.deployments.workers import deployment, entry
 # The tests' process may have threads of clients; the forks here touch nothing of them.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 
+STOPPED_AT_ITS_FORK = """
+import os, signal
+from grnry.deployments.child import fork
+from grnry.deployments.model import Deployment
+signal.signal(signal.SIGTERM, lambda *_: None)
+os.register_at_fork(after_in_child=lambda: os.kill(os.getpid(), signal.SIGTERM))
+wanted = Deployment("a", (), {}, is_wanted=True)
+child = fork(wanted, 0, lambda *_: 0, os.open(os.devnull, os.O_WRONLY), 0.0)
+print(os.waitstatus_to_exitcode(os.waitpid(child.pid, 0)[1]))
+"""
+
 
 @pytest.fixture
 def processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Processes]:
@@ -316,3 +327,14 @@ def test_workers_die_with_their_parent(tmp_path: Path) -> None:
 
 def is_alive(pid: int) -> bool:
     return start_ticks(pid) is not None
+
+
+def test_a_stop_that_comes_before_a_worker_can_hear_it_is_not_lost() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", STOPPED_AT_ITS_FORK],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout == f"{-signal.SIGTERM}\n", done.stderr

@@ -70,7 +70,8 @@ def test_what_a_kind_makes_and_takes_away(caller: Caller, kind: str) -> None:
 
     caller.delete(f"/event-types/{name}?purge=true")
     assert (relations(caller), deployments(caller)) == before[1:]
-    wait_for(lambda: topics(caller) - SHARED == before[0] - SHARED, what="its topic is gone")
+    # What was there before may go as well: the end of another one is heard of late, too.
+    wait_for(lambda: topics(caller) - SHARED <= before[0], what="its topic is gone")
 
 
 def test_a_live_segments_persister_is_started(caller: Caller) -> None:

@@ -32,6 +32,9 @@ REPORT_FD = 3
 SPARE_BYTES = 512 * 2**20
 """Above the limit that is watched, for stacks of threads and what is reserved and never used."""
 
+OWN_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
+"""Those that mean another thing to a replica than to its parent."""
+
 BEGINNING = Seen(State.DEPLOYING)
 
 _libc = ctypes.CDLL(None)
@@ -126,9 +129,15 @@ def fork(deployment: Deployment, replica: int, entry: Entry, log: int, now: floa
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
     gc.freeze()
-    parent, pid = os.getpid(), os.fork()
-    if pid == 0:
-        _become(deployment, replica, entry, (log, writing), parent)
+    parent = os.getpid()
+    # A signal that comes before the child has its own handlers waits: ours would swallow it.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, OWN_SIGNALS)
+    try:
+        pid = os.fork()
+        if pid == 0:
+            _become(deployment, replica, entry, (log, writing), parent)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     os.close(writing)
     return Child(pid, start_ticks(pid) or 0, reading, started=now, heard=now, said_since=now)
 
@@ -161,9 +170,10 @@ def _belong_to(parent: int) -> None:
     _libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)
-    for sig in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
+    for sig in OWN_SIGNALS:
         signal.signal(sig, signal.SIG_DFL)
     signal.set_wakeup_fd(-1)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, OWN_SIGNALS)
     os.setsid()
 
 
