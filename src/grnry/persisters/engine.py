@@ -123,9 +123,9 @@ class PersisterWork:
             assignment.most_retries,
             assignment.retry_ms / 1000,
         )
+        topic = TopicWatch(lambda: topic_id(self._cluster, assignment.topic))
         group = GroupWatch(lambda: unassigned(self._cluster, assignment.group, assignment.topic))
-        watch = TopicWatch(lambda: topic_id(self._cluster, assignment.topic), group)
-        self._engine = Engine(writer, target, self._status, pace, watch)
+        self._engine = Engine(writer, target, self._status, pace, topic, group)
 
     @property
     def changed(self) -> threading.Event:

@@ -22,7 +22,7 @@ from grnry.database.leases import LeaseLost, Partition
 from grnry.log.consumer import Consumer
 from grnry.log.records import Gap, Record
 from grnry.sinks.batch import Batch
-from grnry.sinks.group_watch import PartitionsForgotten
+from grnry.sinks.group_watch import GroupWatch, PartitionsForgotten
 from grnry.sinks.looks import Looks
 from grnry.sinks.pace import Pace
 from grnry.sinks.patience import Patience, Stopped
@@ -47,9 +47,17 @@ class Engine:
     """Runs until it is told to stop."""
 
     def __init__(
-        self, writer: Writer, target: Target, status: Status, pace: Pace, watch: TopicWatch
+        self,
+        writer: Writer,
+        target: Target,
+        status: Status,
+        pace: Pace,
+        topic: TopicWatch,
+        group: GroupWatch,
     ) -> None:
-        self._writer, self._watch = writer, watch
+        self._writer = writer
+        self._topic = topic
+        self._group = group
         self._target, self._status = target, status
         self._pace = pace
         self._piece = min(PIECE, pace.batch_size)
@@ -190,7 +198,7 @@ class Engine:
 
     def granted(self, partitions: Sequence[Partition]) -> None:
         self._granted.update(partitions)
-        self._watch.shared_out()
+        self._group.shared_out()
         if partitions:
             self._work.put(lambda: self._take(list(partitions)))
 
@@ -223,7 +231,8 @@ class Engine:
 
     def _write(self) -> None:
         while True:
-            self._watch.expect_the_same()
+            self._group.expect_all()
+            self._topic.expect_the_same()
             try:
                 job = self._work.get(timeout=self._looks.seconds(self._writer.is_connected))
             except queue.Empty:
@@ -274,7 +283,7 @@ class Engine:
         """The last job."""
 
     def _take(self, partitions: list[Partition]) -> None:
-        topic_id = self._watch.begin(self._give_up)
+        topic_id = self._topic.begin(self._give_up)
         self._started.put(self._patience.persist(lambda: self._writer.take(partitions, topic_id)))
 
     def _release(self, partitions: list[Partition]) -> None:
@@ -290,7 +299,7 @@ class Engine:
         finally:
             self._done.append(batch)
             self._slots.release()
-        self._watch.stored()
+        self._topic.stored()
         self._status.rows += len(stored.lines)
         self._status.dead += len(stored.dead)
         with self._lock:

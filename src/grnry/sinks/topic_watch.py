@@ -12,7 +12,6 @@ from collections.abc import Callable
 
 from grnry.errors import GranaryError
 from grnry.log.records import LogAway
-from grnry.sinks.group_watch import GroupWatch
 
 logger = logging.getLogger(__name__)
 
@@ -30,9 +29,8 @@ class TopicMadeAgain(GranaryError):  # noqa: N818 - errors are named for what ha
 class TopicWatch:
     """Knows which topic is read. Used by the writer's thread."""
 
-    def __init__(self, ask: Callable[[], str | None], group: GroupWatch | None = None) -> None:
+    def __init__(self, ask: Callable[[], str | None]) -> None:
         self._ask = ask
-        self._group = group
         self._id: str | None = None
         self._due = float("inf")
 
@@ -51,18 +49,8 @@ class TopicWatch:
         """Something was stored since, so it is looked at soon."""
         self._due = min(self._due, time.monotonic() + BUSY_SECONDS)
 
-    def shared_out(self) -> None:
-        """Partitions were; by any thread."""
-        if self._group is not None:
-            self._group.shared_out()
-
     def expect_the_same(self) -> None:
-        """Raise TopicMadeAgain where it is another one by now.
-
-        Or PartitionsForgotten, where the group does not read all of it.
-        """
-        if self._group is not None:
-            self._group.expect_all()
+        """Raise TopicMadeAgain where it is another one by now."""
         if time.monotonic() < self._due:
             return
         try:

@@ -146,14 +146,7 @@ class Writer:
             return NOTHING
 
     def _is_queued(self) -> bool:
-        with psycopg.connect(
-            self._url,
-            autocommit=True,
-            row_factory=dict_row,
-            connect_timeout=CONNECT_SECONDS,
-            application_name=self._deployment,
-            options=SESSION,
-        ) as connection:
+        with self._session(SESSION) as connection:
             return self._replays.is_queued(connection)
 
     @property
@@ -206,16 +199,9 @@ class Writer:
 
     def _new_connection(self) -> psycopg.Connection[DictRow]:
         """Connect, and hold again what nobody has taken over meanwhile."""
-        connection = psycopg.connect(
-            self._url,
-            autocommit=True,
-            row_factory=dict_row,
-            connect_timeout=CONNECT_SECONDS,
-            application_name=self._deployment,
-            # At once, for the same reason as the dead letters' queries are read at once.
-            prepare_threshold=0,
-            options=f"{SESSION} -c synchronous_commit=on -c lock_timeout=5000",
-        )
+        connection = self._session(f"{SESSION} -c synchronous_commit=on -c lock_timeout=5000")
+        # At once, for the same reason as the dead letters' queries are read at once.
+        connection.prepare_threshold = 0
         try:
             self._make_ready(connection)
         except BaseException:
@@ -223,6 +209,16 @@ class Writer:
             raise
         self._is_fresh = True
         return connection
+
+    def _session(self, options: str) -> psycopg.Connection[DictRow]:
+        return psycopg.connect(
+            self._url,
+            autocommit=True,
+            row_factory=dict_row,
+            connect_timeout=CONNECT_SECONDS,
+            application_name=self._deployment,
+            options=options,
+        )
 
     def _make_ready(self, connection: psycopg.Connection[DictRow]) -> None:
         if not self._is_checked:
