@@ -10,9 +10,6 @@ same table, a transaction for as many records as a batch of the persister has.
 """
 
 import argparse
-import shutil
-import sys
-import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,6 +18,7 @@ import psycopg
 from confluent_kafka import Producer
 
 from benchmarks._sinks import documents
+from benchmarks._sinks import options as options_of
 from benchmarks._sinks.connect import JdbcSink
 from benchmarks._sinks.documents import FIFTY, SIX, a_fifth, fifty, mostly_hot, six
 from benchmarks._sinks.filling import fill
@@ -190,27 +188,15 @@ def latency(run: Running, options: argparse.Namespace, goals: Goals) -> None:
 
 
 def main(argv: list[str]) -> None:
-    parser = argparse.ArgumentParser(prog="benchmarks live_segment", description=__doc__)
-    parser.add_argument("sections", nargs="*", help=f"some of: {' '.join(SECTIONS)}")
+    parser = options_of.parser("live_segment", __doc__, SECTIONS)
     parser.add_argument("--records", type=int, default=200_000, help="in one round")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--singles", type=int, default=200, help="records sent one by one")
-    parser.add_argument("--settle", type=float, default=75, help="seconds before it is idle")
-    parser.add_argument("--idle", type=float, default=30, help="seconds of CPU to watch")
-    parser.add_argument("--json", action="store_true", help="all figures as one JSON document")
-    options = parser.parse_args(argv)
-    options.sections = options.sections or list(SECTIONS)
-    if unknown := set(options.sections) - set(SECTIONS):
-        parser.error(f"there is no section {', '.join(sorted(unknown))}")
-    folder = Path(tempfile.mkdtemp(prefix="grnry-bench-"))
-    goals = Goals(as_json=options.json)
-    try:
-        with running(folder / "data") as run:
-            if {"rate", "sink", "hot"} & set(options.sections):
-                rate(run, options, goals, folder)
-            for name, section in (("wide", wide), ("latency", latency), ("memory", memory)):
-                if name in options.sections:
-                    section(run, options, goals)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    sys.exit(0 if goals.finish() else 1)
+    options_of.judged(options_of.parsed(parser, argv, SECTIONS), measure)
+
+
+def measure(folder: Path, options: argparse.Namespace, goals: Goals) -> None:
+    with running(folder / "data") as run:
+        if {"rate", "sink", "hot"} & set(options.sections):
+            rate(run, options, goals, folder)
+        for name, section in (("wide", wide), ("latency", latency), ("memory", memory)):
+            if name in options.sections:
+                section(run, options, goals)

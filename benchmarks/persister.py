@@ -9,13 +9,11 @@ the same table with the same indexes, a transaction for as many rows as one of o
 """
 
 import argparse
-import shutil
-import sys
-import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks._sinks import events
+from benchmarks._sinks import options as options_of
 from benchmarks._sinks.connect import JdbcSink
 from benchmarks._sinks.filling import fill
 from benchmarks._sinks.goals import Goals
@@ -169,26 +167,10 @@ def latency(run: Running, options: argparse.Namespace, goals: Goals) -> None:
 
 
 def main(argv: list[str]) -> None:
-    parser = argparse.ArgumentParser(prog="benchmarks persister", description=__doc__)
-    parser.add_argument("sections", nargs="*", help=f"some of: {' '.join(SECTIONS)}")
+    parser = options_of.parser("persister", __doc__, SECTIONS)
     parser.add_argument("--events", type=int, default=200_000, help="in one round")
-    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--stored", type=int, default=1_000_000, help="rows in the fuller store")
-    parser.add_argument("--singles", type=int, default=200, help="events sent one by one")
-    parser.add_argument("--settle", type=float, default=75, help="seconds before it is idle")
-    parser.add_argument("--idle", type=float, default=30, help="seconds of CPU to watch")
-    parser.add_argument("--json", action="store_true", help="all figures as one JSON document")
-    options = parser.parse_args(argv)
-    options.sections = options.sections or list(SECTIONS)
-    if unknown := set(options.sections) - set(SECTIONS):
-        parser.error(f"there is no section {', '.join(sorted(unknown))}")
-    folder = Path(tempfile.mkdtemp(prefix="grnry-bench-"))
-    goals = Goals(as_json=options.json)
-    try:
-        measure(folder, options, goals)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    sys.exit(0 if goals.finish() else 1)
+    options_of.judged(options_of.parsed(parser, argv, SECTIONS), measure)
 
 
 def measure(folder: Path, options: argparse.Namespace, goals: Goals) -> None:
