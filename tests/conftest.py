@@ -153,13 +153,10 @@ def server(request: pytest.FixtureRequest) -> "Iterator[Postgres | OutsideServer
     if request.param is None:
         yield request.getfixturevalue("postgres")
         return
-    from tests.servers import OutsideServer
+    from tests.servers import outside_server
 
-    folder = Path(tempfile.mkdtemp(prefix="grnry-test-"))
-    outside = OutsideServer(request.param, folder)
-    yield outside
-    outside.stop()
-    shutil.rmtree(folder)
+    with outside_server(request.param) as outside:
+        yield outside
 
 
 @pytest.fixture

@@ -3,10 +3,13 @@
 import itertools
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -158,3 +161,15 @@ class OutsideServer:
         self.process.send_signal(signal.SIGINT)
         self.process.wait(20)
         self._log.close()
+
+
+@contextmanager
+def outside_server(programs: Path) -> Iterator[OutsideServer]:
+    """One in a folder of its own, which goes with it."""
+    folder = Path(tempfile.mkdtemp(prefix="grnry-test-"))
+    made = OutsideServer(programs, folder)
+    try:
+        yield made
+    finally:
+        made.stop()
+        shutil.rmtree(folder)

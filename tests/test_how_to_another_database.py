@@ -1,16 +1,14 @@
 """What docs/how-to/another-database.md tells is run as it stands, on a second PostgreSQL."""
 
 import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.conftest import wait_for
 from tests.how_to import blocks, run, statements
 from tests.running import Granary
-from tests.servers import OutsideServer, programs_found
+from tests.servers import OutsideServer, outside_server, programs_found
 
 PAGE = "another-database.md"
 
@@ -19,11 +17,8 @@ PAGE = "another-database.md"
 def second_server() -> Iterator[OutsideServer]:
     programs = programs_found()[1]
     assert programs
-    folder = Path(tempfile.mkdtemp(prefix="grnry-test-"))
-    made = OutsideServer(programs, folder)
-    yield made
-    made.stop()
-    shutil.rmtree(folder)
+    with outside_server(programs) as made:
+        yield made
 
 
 @pytest.mark.skipif(not shutil.which("psql"), reason="needs psql")

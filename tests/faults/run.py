@@ -143,14 +143,7 @@ def _do(stage: Stage, fault: Fault) -> None:
         stage.end_all()
     try:
         said = fault.do(stage)
-    except (
-        NotNowError,
-        NoDiskError,
-        OSError,
-        psycopg.Error,
-        httpx2.HTTPError,
-        AssertionError,
-    ) as reason:
+    except _DID_NOT_TAKE as reason:
         short = str(reason).strip().splitlines()[:1]
         history.say(f"{fault.name}: did not take: {type(reason).__name__} {short}")
     else:

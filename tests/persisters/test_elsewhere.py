@@ -2,11 +2,8 @@
 
 import itertools
 import os
-import shutil
 import signal
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +16,7 @@ from tests.conftest import PASSWORD, wait_for
 from tests.event_types.calling import Caller
 from tests.faults.load import Load, Sent
 from tests.persisters.elsewhere import NAME, Warehouse, configure, path
-from tests.servers import OutsideServer, programs_found
+from tests.servers import OutsideServer, outside_server, programs_found
 
 DONE = {"lag": 0, "deadLetters": 0}
 NO_RIGHTS = (
@@ -33,11 +30,8 @@ _numbers = itertools.count(1)
 def second_server() -> Iterator[OutsideServer]:
     programs = programs_found()[1]
     assert programs
-    folder = Path(tempfile.mkdtemp(prefix="grnry-test-"))
-    made = OutsideServer(programs, folder)
-    yield made
-    made.stop()
-    shutil.rmtree(folder)
+    with outside_server(programs) as made:
+        yield made
 
 
 @pytest.fixture
@@ -422,13 +416,25 @@ def test_what_is_made_there_is_as_in_the_platforms_own(
     columns = (
         "select table_name, column_name, data_type, is_nullable, column_default, is_identity"
         " from information_schema.columns where (table_schema, table_name) in"
-        " (('grnry', 'leases'), ('grnry', 'dead_letters'), ('public', 'eventstore')) order by 1, 2"
+        " (('grnry', 'leases'), ('grnry', 'dead_letters'), ('grnry', 'dead_letter_counts'),"
+        " ('public', 'eventstore')) order by 1, 2"
     )
     indexes = (
         "select regexp_replace(indexdef, 'INDEX \\S+', 'INDEX') as made from pg_indexes where"
         " (schemaname, tablename) in"
-        " (('grnry', 'leases'), ('grnry', 'dead_letters'), ('public', 'eventstore')) order by 1"
+        " (('grnry', 'leases'), ('grnry', 'dead_letters'), ('grnry', 'dead_letter_counts'),"
+        " ('public', 'eventstore')) order by 1"
+    )
+    functions = (
+        "select proname, prosrc, prosecdef, proconfig from pg_proc"
+        " where pronamespace = 'grnry'::regnamespace and proname like 'count%' order by 1"
+    )
+    triggers = (
+        "select tgname, tgtype, tgoldtable, tgnewtable, tgenabled, proname"
+        " from pg_trigger join pg_proc on pg_proc.oid = tgfoid"
+        " where tgrelid = 'grnry.dead_letters'::regclass and not tgisinternal order by 1"
     )
     with caller.granary.platform() as platform:
-        for question in (columns, indexes):
+        for question in (columns, indexes, functions, triggers):
+            assert warehouse.rows(question)
             assert warehouse.rows(question) == platform.execute(question.encode()).fetchall()
