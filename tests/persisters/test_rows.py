@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from psycopg import sql
 from psycopg.rows import DictRow, dict_row
 
+from grnry.log.records import Record
 from grnry.persisters.rows import (
     COLUMNS,
     HEADER,
@@ -19,19 +20,32 @@ from grnry.persisters.rows import (
     event_type_field,
     is_true,
     row_of,
+    rows_of,
     unquoted,
     without_nul,
 )
 from grnry.sinks.target import Unstorable
-from tests.sinks.records import Headers, headers
+from tests.sinks.records import Headers, Made, headers
 
+CALLS = event_type_field("calls")
 RECORD_TIME = 1_600_000_000_123
 _NAMES = sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
 _COPY = sql.SQL("copy public.eventstore ({}) from stdin (format binary)").format(_NAMES)
 
 
 def row(named: Headers, payload: bytes | None = b"{}") -> bytes:
-    return row_of(event_type_field("calls"), named, payload, (3, 7), RECORD_TIME)
+    """The row as both ways make it."""
+    made = one_of(named, payload)
+    assert rows_of(CALLS, [Made(7, payload, named, RECORD_TIME, 3)], as_unusual) == [made]
+    return made
+
+
+def one_of(named: Headers, payload: bytes | None) -> bytes:
+    return row_of(CALLS, named, payload, (3, 7), RECORD_TIME)
+
+
+def as_unusual(record: Record) -> bytes:
+    return one_of(list(record.headers() or ()), record.value())
 
 
 Stored = dict[str, Any]
@@ -177,6 +191,53 @@ def test_what_is_true(flag: bytes) -> None:
 def test_the_last_of_several_headers_with_one_name_counts(store: Store) -> None:
     named: Headers = [("grnry-event-id", b"first"), *headers(event_id=b"last")]
     assert store(named)["event_id"] == "last"
+
+
+def usual(**others: bytes) -> Headers:
+    given = {"event_timestamp": b"1700000000001", "event_type_version": b"1", **others}
+    return headers(b"u1", b"1", **{"harvester_name": b"na", **given})
+
+
+def is_usual(named: Headers, payload: bytes | None = b'{"a": "\\n"}') -> bool:
+    return rows_of(CALLS, [Made(7, payload, named)], lambda _: b"another way") != [b"another way"]
+
+
+def test_what_is_made_the_quick_way() -> None:
+    assert is_usual(usual())
+    assert is_usual(usual(event_type_version=b"99", event_type=b"another"), b"x" * 2000)
+    assert not is_usual(usual(), None)
+    assert not is_usual(usual(), b"\\u0000")
+    assert not is_usual(usual(), b"x" * 5000)
+    assert not is_usual(usual(deletion_flag=b"false"))
+    assert not is_usual(usual(harvester_name=b'"na"'))
+    assert not is_usual(usual(event_timestamp=b"%d" % 2**63))
+    for name, _ in usual():
+        assert not is_usual([one for one in usual() if one[0] != name])
+        assert not is_usual([*usual(), (name, None)])
+        assert not is_usual([*usual(), (name, b"")])
+        assert not is_usual([*usual(), (name, b'"')])
+
+
+VALUES = st.one_of(
+    st.none(),
+    st.binary(max_size=20),
+    st.integers(-(2**70), 2**70).map(lambda number: b"%d" % number),
+    st.text(max_size=5).map(lambda text: b'"%b"' % text.encode(errors="replace")),
+    st.integers(2040, 2060).map(lambda size: b"7" * size),
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    values=st.dictionaries(st.sampled_from([name for name, _ in usual()]), VALUES),
+    payload=st.one_of(st.none(), st.binary(), st.just(b'"\\u0000"')),
+)
+def test_both_ways_make_the_same_row(values: dict[str, bytes | None], payload: bytes) -> None:
+    named = [*usual(), *values.items()]
+    try:
+        row(named, payload)
+    except Unstorable:
+        assert not is_usual(named, payload)
 
 
 TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1)

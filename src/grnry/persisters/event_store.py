@@ -18,8 +18,9 @@ from grnry.persisters.rows import (
     IsDeletion,
     event_type_field,
     row_of,
+    rows_of,
 )
-from grnry.sinks.target import Connection
+from grnry.sinks.target import Connection, Unstorable
 
 _IDS = ("correlation", "event")
 GRACE = "P5D"
@@ -60,6 +61,15 @@ class EventStore:
         self._expire_events = queries.composed("expire_events", rows=rows)
         self._expire_entities = queries.composed("expire_entities", rows=rows)
         self._stored_events = queries.composed("stored_events", rows=rows)
+
+    def lines(self, records: Sequence[Record]) -> list[bytes | Unstorable]:
+        return rows_of(self._event_type, records, self._line_or_reason)
+
+    def _line_or_reason(self, record: Record) -> bytes | Unstorable:
+        try:
+            return self.line(record)
+        except Unstorable as reason:
+            return reason
 
     def line(self, record: Record) -> bytes:
         headers = record.headers() or ()

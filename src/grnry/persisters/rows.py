@@ -5,11 +5,14 @@ no value can end its row early.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+import struct
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from struct import Struct
+from typing import Any, TypeVar
 
 import msgspec
 
+from grnry.log.records import Record
 from grnry.sinks.target import Unstorable
 
 COLUMNS = (
@@ -27,12 +30,12 @@ COLUMNS = (
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"
 
-FIRST_VERSION = (b"1", b"\0\0\0\x04\0\0\0\x01")
 NO_HARVESTER = b"\0\0\0\x02na"
 NULL = b"\xff\xff\xff\xff"
 JSONB_FORMAT = b"\x01"
 
 Headers = Sequence[tuple[str, bytes | None]]
+Other = TypeVar("Other")
 
 # The number of columns and the length of the first; the length of the second.
 _BEGIN = Struct(">hi").pack
@@ -41,8 +44,20 @@ _LENGTH = Struct(">i").pack
 _NUMBERS = Struct(">iqiqiq").pack
 _INTEGER = Struct(">ii").pack
 
-# An escaped NUL that is not itself part of an escaped backslash.
+# Looked up, as calls would be half of what a usual row takes: how a row begins and how a message
+# begins, by a length; lengths; versions.
+_SHORT = range(2048)
+_BEGINS = [_BEGIN(len(COLUMNS), size) for size in _SHORT]
+_LENGTHS = [_LENGTH(size) for size in _SHORT]
+_MESSAGES = [_LENGTH(size + len(JSONB_FORMAT)) + JSONB_FORMAT for size in _SHORT]
+_VERSIONS = {b"%d" % number: _INTEGER(4, number) for number in range(100)}
+
+_ESCAPED_NUL = b"\\u0000"
+# One that is not itself part of an escaped backslash.
 _NUL = re.compile(rb"((?<!\\)(?:\\\\)*)\\u0000")
+_QUOTE = 0x22
+_LARGEST_VERSION = 2**31 - 1
+_UNUSUAL = (LookupError, TypeError, ValueError, struct.error)
 
 
 class IsDeletion(Exception):  # noqa: N818 - it names what the record is
@@ -55,6 +70,51 @@ def event_type_field(event_type: str) -> bytes:
     return _LENGTH(len(name)) + name
 
 
+def rows_of(
+    event_type: bytes, records: Iterable[Record], otherwise: Callable[[Record], Other]
+) -> list[bytes | Other]:
+    """The tuples of records as nearly all of them are; for any other, what `otherwise` answers.
+
+    It runs for every event, so nothing is called that can be looked up, and what is not as usual
+    shows as an error: a header that is missing or empty, a time that is no number, a null.
+    """
+    rows: list[bytes | Other] = []
+    add, numbers, join = rows.append, _NUMBERS, b"".join
+    for record in records:
+        try:
+            found: dict[str, Any] = dict(record.headers() or ())
+            correlation_id = found["grnry-correlation-id"]
+            event_id = found["grnry-event-id"]
+            harvester = found["grnry-harvester-name"]
+            value: Any = record.value()
+            if (
+                _QUOTE in (correlation_id[0], event_id[0], harvester[0])
+                or "grnry-deletion-flag" in found
+                or _ESCAPED_NUL in value
+            ):
+                add(otherwise(record))
+                continue
+            created = int(found["grnry-event-timestamp"])
+            row = (
+                _BEGINS[len(correlation_id)],
+                correlation_id,
+                _LENGTHS[len(event_id)],
+                event_id,
+                numbers(8, created, 8, record.partition(), 8, record.offset()),
+                event_type,
+                _VERSIONS[found["grnry-event-type-version"]],
+                _LENGTHS[len(harvester)],
+                harvester,
+                _MESSAGES[len(value)],
+                value,
+            )
+        except _UNUSUAL:
+            add(otherwise(record))
+        else:
+            add(join(row))
+    return rows
+
+
 def row_of(
     event_type: bytes,
     headers: Headers,
@@ -62,25 +122,16 @@ def row_of(
     place: tuple[int, int],
     record_time: int,
 ) -> bytes:
-    """The tuple that stores this record; raises Unstorable where none can, or IsDeletion.
-
-    Called for every event, so what is almost always so is looked at first and without a call.
-    """
+    """The tuple that stores this record; raises Unstorable where none can, or IsDeletion."""
     found = dict(headers)
-    correlation_id = found.get("grnry-correlation-id")
-    event_id = found.get("grnry-event-id")
-    if not correlation_id or not event_id or found.get("grnry-deletion-flag"):
-        correlation_id, event_id = _ids(found)
-    if correlation_id[0] == _QUOTE or event_id[0] == _QUOTE:
-        correlation_id, event_id = _ids(found)
+    correlation_id, event_id = _ids(found)
     created = _time(found.get("grnry-event-timestamp"), record_time)
-    version = found.get("grnry-event-type-version")
     if value is None:
         message = NULL
     else:
-        if b"\\" in value and b"\\u0000" in value:
+        if _ESCAPED_NUL in value:
             value = without_nul(value)
-        message = b"%b\x01%b" % (_LENGTH(len(value) + 1), value)
+        message = b"%b%b%b" % (_LENGTH(len(value) + len(JSONB_FORMAT)), JSONB_FORMAT, value)
     return b"%b%b%b%b%b%b%b%b%b" % (
         _BEGIN(len(COLUMNS), len(correlation_id)),
         correlation_id,
@@ -88,14 +139,10 @@ def row_of(
         event_id,
         _NUMBERS(8, created, 8, place[0], 8, place[1]),
         event_type,
-        FIRST_VERSION[1] if version == FIRST_VERSION[0] else _version(version),
+        _version(found.get("grnry-event-type-version")),
         _harvester(found.get("grnry-harvester-name")),
         message,
     )
-
-
-_QUOTE = 0x22
-_LARGEST_VERSION = 2**31 - 1
 
 
 def _ids(found: Mapping[str, bytes | None]) -> tuple[bytes, bytes]:

@@ -41,19 +41,25 @@ class Batch:
 
     def add(self, records: Sequence[Record], target: Target) -> None:
         """Records that were read after all that are here."""
-        line_of, lines, kept = target.line, self.lines, self.records
-        before = len(lines)
-        for record in records:
-            try:
-                lines.append(line_of(record))
-            except Unstorable as error:
-                self.dead.append(DeadLetter(record, str(error)))
+        made = target.lines(records)
+        lines = [line for line in made if not isinstance(line, Unstorable)]
+        if len(lines) == len(records):
+            self.records += records
+        else:
+            self._put_apart(records, made)
+        self.lines += lines
+        self.weight += sum(map(len, lines))
+        newest = {(record.topic(), record.partition()): record for record in records}
+        self.offsets |= {place: record.offset() + 1 for place, record in newest.items()}
+
+    def _put_apart(self, records: Sequence[Record], made: Sequence[bytes | Unstorable]) -> None:
+        """What has a line, and what is a dead letter."""
+        for record, line in zip(records, made, strict=True):
+            if isinstance(line, Unstorable):
+                self.dead.append(DeadLetter(record, str(line)))
                 self.weight += len(record.value() or b"")
             else:
-                kept.append(record)
-        self.weight += sum(map(len, lines[before:]))
-        # The last record of each partition wins, so a dictionary of all is the newest of each.
-        self.offsets |= {(r.topic(), r.partition()): r.offset() + 1 for r in records}
+                self.records.append(record)
 
     def is_mistaken(self, target: Target) -> bool:
         """Whether one of its dead letters can be stored, as the target sees it by now."""

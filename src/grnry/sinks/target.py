@@ -24,6 +24,10 @@ class Target(Protocol):
     owns_constraints: bool
     """Whether its table has no constraints but ours, all of which a sample passes."""
 
+    def lines(self, records: Sequence[Record]) -> list[bytes | Unstorable]:
+        """What is stored for each of these records, or why nothing can be."""
+        ...
+
     def line(self, record: Record) -> bytes:
         """What is stored for a record; raises Unstorable where nothing can be."""
         ...

@@ -16,7 +16,7 @@ from grnry.persisters.live_segment.rows import (
     version_of,
 )
 from grnry.schemas import Column, ColumnType, JsonSchema, live_segment_schema
-from grnry.sinks.target import Connection
+from grnry.sinks.target import Connection, Unstorable
 
 
 class LiveTable:
@@ -35,6 +35,15 @@ class LiveTable:
         self._version = 0
         self._rows: RowMaker
         self._statements: _Statements
+
+    def lines(self, records: Sequence[Record]) -> list[bytes | Unstorable]:
+        return [self._line_or_reason(record) for record in records]
+
+    def _line_or_reason(self, record: Record) -> bytes | Unstorable:
+        try:
+            return self.line(record)
+        except Unstorable as reason:
+            return reason
 
     def line(self, record: Record) -> bytes:
         return self._rows.line(record.key(), record.value())
