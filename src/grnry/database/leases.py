@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg.rows import DictRow
 
+from grnry.database import sql
 from grnry.database.queries import load
 from grnry.errors import GranaryError
 
@@ -60,7 +61,10 @@ class Leases:
             row = connection.execute(self._queries.was_made_again, places).fetchone()
             if row is not None and row["was_made_again"]:
                 logger.error("The topic was deleted and made again: read from its beginning.")
-            return _leases(connection.execute(self._queries.take, places))
+            taken = _leases(connection.execute(self._queries.take, places))
+        # A second session that the old owner has added meanwhile.
+        connection.execute(self._queries.end_owners, places)
+        return taken
 
     def reclaim(
         self, connection: psycopg.Connection[DictRow], partitions: Sequence[Partition]
@@ -77,6 +81,13 @@ class Leases:
         """Say that we are done with them; the next owner need not end us."""
         values = {**self._places(partitions), "owner": self._owner}
         connection.execute(self._queries.release, values)
+
+    def add_session(
+        self, connection: psycopg.Connection[DictRow], leases: Mapping[Partition, Lease]
+    ) -> None:
+        """On a second connection: let who takes over know of it. Raises LeaseLost."""
+        values = {**self._places(list(leases)), "epochs": [one.epoch for one in leases.values()]}
+        _expect(list(leases), connection.execute(self._queries.add_session, values).fetchall())
 
     def hold(
         self,
@@ -96,13 +107,23 @@ class Leases:
         offsets: Mapping[Partition, int],
     ) -> None:
         """Within a sink's transaction: lock the rows, check the epochs, move the offsets."""
-        partitions = list(offsets)
-        values = {
-            **self._places(partitions),
-            "epochs": [leases[partition].epoch for partition in partitions],
+        values = self._moves(leases, offsets)
+        _expect(list(offsets), connection.execute(self._queries.move, values).fetchall())
+
+    def move_unseen(
+        self, leases: Mapping[Partition, Lease], offsets: Mapping[Partition, int]
+    ) -> tuple[sql.SQL, Mapping[str, object]]:
+        """A statement that does the same, and fails where a lease is lost."""
+        return self._queries.must_move, self._moves(leases, offsets)
+
+    def _moves(
+        self, leases: Mapping[Partition, Lease], offsets: Mapping[Partition, int]
+    ) -> dict[str, object]:
+        return {
+            **self._places(list(offsets)),
+            "epochs": [leases[partition].epoch for partition in offsets],
             "offsets": list(offsets.values()),
         }
-        _expect(partitions, connection.execute(self._queries.move, values).fetchall())
 
     def _places(self, partitions: Sequence[Partition]) -> dict[str, object]:
         return {

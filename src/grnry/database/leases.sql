@@ -5,7 +5,8 @@ from grnry.leases as lease
 join unnest(%(topics)s::text[], %(partitions)s::int[]) as place (topic, partition)
   on lease.topic = place.topic and lease.partition = place.partition
 join pg_stat_activity as activity
-  on activity.pid = lease.backend_pid and activity.backend_start = lease.backend_start
+  on (activity.pid, activity.backend_start) in (
+    (lease.backend_pid, lease.backend_start), (lease.second_pid, lease.second_start))
 where lease.deployment = %(deployment)s and activity.pid <> pg_backend_pid()
 group by activity.pid;
 
@@ -14,10 +15,23 @@ group by activity.pid;
 select pg_terminate_backend(activity.pid, 5000)
 from grnry.leases as lease
 join pg_stat_activity as activity
-  on activity.pid = lease.backend_pid and activity.backend_start = lease.backend_start
+  on (activity.pid, activity.backend_start) in (
+    (lease.backend_pid, lease.backend_start), (lease.second_pid, lease.second_start))
 where lease.deployment = %(deployment)s and lease.owner = %(owner)s
   and activity.pid <> pg_backend_pid()
 group by activity.pid;
+
+-- name: add_session
+-- Only for who still holds them: a session that the next owner does not know of would be in its way.
+update grnry.leases as lease
+set second_pid = activity.pid, second_start = activity.backend_start
+from unnest(%(topics)s::text[], %(partitions)s::int[], %(epochs)s::bigint[])
+  as place (topic, partition, epoch), pg_stat_activity as activity
+where activity.pid = pg_backend_pid()
+  and lease.deployment = %(deployment)s
+  and lease.topic = place.topic and lease.partition = place.partition
+  and lease.epoch = place.epoch
+returning lease.topic, lease.partition;
 
 -- name: was_made_again
 select exists (
@@ -88,3 +102,19 @@ where lease.deployment = %(deployment)s
   and lease.topic = place.topic and lease.partition = place.partition
   and lease.epoch = place.epoch
 returning lease.topic, lease.partition;
+
+-- name: must_move
+-- The same where nobody reads the answer: it fails, with all that would follow, where the epochs
+-- are others' by now.
+with moved as (
+  update grnry.leases as lease
+  set next_offset = place.next_offset
+  from unnest(
+      %(topics)s::text[], %(partitions)s::int[], %(epochs)s::bigint[], %(offsets)s::bigint[])
+    as place (topic, partition, epoch, next_offset)
+  where lease.deployment = %(deployment)s
+    and lease.topic = place.topic and lease.partition = place.partition
+    and lease.epoch = place.epoch
+  returning 1
+)
+select 1 / (count(*) = cardinality(%(partitions)s::int[]))::integer from moved;

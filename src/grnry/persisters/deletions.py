@@ -52,9 +52,13 @@ def _text(name: str, headers: Mapping[str, bytes | None]) -> str:
     return text
 
 
+def has_no_deletions(lines: Sequence[bytes]) -> bool:
+    return {*map(type, lines)} <= {bytes}
+
+
 def parts(lines: Sequence[bytes]) -> Iterator[tuple[list[bytes], list[Deletion]]]:
     """Rows to be stored, and deletions to be applied after them, part by part."""
-    if {*map(type, lines)} == {bytes}:
+    if has_no_deletions(lines):
         yield list(lines), []
         return
     rows: list[bytes] = []

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from grnry.database import sql
 from grnry.database.queries import load
 from grnry.log.records import Record
-from grnry.persisters.deletions import Deletion, parts
+from grnry.persisters.deletions import Deletion, has_no_deletions, parts
 from grnry.persisters.homes import Home, PlatformTable
 from grnry.persisters.names import name_of, names_of_deletion, parts_of, row_name
 from grnry.persisters.rows import (
@@ -20,7 +20,7 @@ from grnry.persisters.rows import (
     row_of,
     rows_of,
 )
-from grnry.sinks.target import Connection, Unstorable
+from grnry.sinks.target import Connection, Statement, Unstorable
 
 _IDS = ("correlation", "event")
 GRACE = "P5D"
@@ -101,9 +101,20 @@ class EventStore:
         self._home.enter(connection)
         for rows, deletions in parts(lines):
             if rows:
-                with connection.cursor().copy(self._copy) as copy:
-                    copy.write(b"".join((HEADER, *rows, TRAILER)))
+                self._copy_in(connection, rows)
             self._expire(connection, deletions)
+
+    def bring(self, connection: Connection, lines: Sequence[bytes]) -> Sequence[Statement] | None:
+        """A row waits for one of its key that is not committed, so that nothing is left to do."""
+        if not has_no_deletions(lines):
+            return None
+        self._home.enter(connection)
+        self._copy_in(connection, lines)
+        return ()
+
+    def _copy_in(self, connection: Connection, rows: Sequence[bytes]) -> None:
+        with connection.cursor().copy(self._copy) as copy:
+            copy.write(b"".join((HEADER, *rows, TRAILER)))
 
     def key(self, line: bytes) -> bytes | None:
         return None if isinstance(line, Deletion) else row_name(line)
@@ -113,7 +124,7 @@ class EventStore:
 
     def outdates(self, lines: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
         """A stored event stays; a deletion is about all that was sent before it."""
-        if {*map(type, lines)} <= {bytes}:
+        if has_no_deletions(lines):
             return []
         return [names_of_deletion(line) for line in lines if isinstance(line, Deletion)]
 

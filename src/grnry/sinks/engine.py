@@ -8,6 +8,7 @@ thread owns the database: it takes leases, stores batches, and waits for as long
 away, while the reader stays in its group.
 """
 
+import contextlib
 import gc
 import logging
 import queue
@@ -37,7 +38,9 @@ logger = logging.getLogger(__name__)
 
 IDLE_SECONDS = 0.5
 SETTLE_SECONDS = 0.02
-BATCHES_IN_HAND = 2
+BATCHES_IN_HAND = 3
+"""One is read, one is brought to the server, one commits."""
+
 PIECE = 500
 REVOKE_SECONDS = 5.0
 STOP_SECONDS = 10.0
@@ -207,7 +210,7 @@ class Engine:
         logger.error("%s.", gap)
         if gap.wanted > gap.found:
             place = {gap.partition: gap.found}
-            self._work.put(lambda: self._patience.persist(lambda: self._writer.go_back(place)))
+            self._work.put(lambda: self._go_back(place))
 
     def _release_all(self) -> None:
         self._release(list(self._reading))
@@ -234,7 +237,7 @@ class Engine:
             self._group.expect_all()
             self._topic.expect_the_same()
             try:
-                job = self._work.get(timeout=self._looks.seconds(self._writer.is_connected))
+                job = self._next_job()
             except queue.Empty:
                 self._do(self._replay)
                 self._rest.look()
@@ -248,18 +251,29 @@ class Engine:
             if self._looks.is_due:
                 self._do(self._replay)
 
+    def _next_job(self) -> Callable[[], None]:
+        """Only for the next batch may the end of the one before be still on its way."""
+        if not self._writer.is_settled:
+            with contextlib.suppress(queue.Empty):
+                return self._work.get_nowait()
+            self._do(self._settle)
+        return self._work.get(timeout=self._looks.seconds(self._writer.is_connected))
+
     def _do(self, job: Callable[[], None]) -> None:
         self._is_writing.set()
         self._status.at_work(yes=True)
         try:
             job()
         finally:
+            self._take_note()
             self._is_writing.clear()
             self._status.at_work(yes=False)
+        self._expect_nothing_lost()
 
     def _replay(self) -> None:
         """Some of the dead letters that are queued; what fails is tried again at a later look."""
         try:
+            self._writer.settle()
             done = self._writer.replay()
         except psycopg.Error as error:
             logger.warning("Dead letters were not replayed, and stay queued: %s", error)
@@ -277,34 +291,43 @@ class Engine:
                 done.superseded,
             )
         self._status.replayed += done.stored
-        self._expect_nothing_lost()
 
     def _finish(self) -> None:
         """The last job."""
 
     def _take(self, partitions: list[Partition]) -> None:
+        self._settle()
         topic_id = self._topic.begin(self._give_up)
         self._started.put(self._patience.persist(lambda: self._writer.take(partitions, topic_id)))
 
+    def _go_back(self, place: dict[Partition, int]) -> None:
+        self._settle()
+        self._patience.persist(lambda: self._writer.go_back(place))
+
     def _release(self, partitions: list[Partition]) -> None:
         try:
+            self._writer.settle()
             self._writer.release(partitions)
         except psycopg.Error as error:
             logger.info("The leases were not given back: %s", error)
             self._writer.disconnect()
 
     def _store(self, batch: Batch) -> None:
-        try:
-            stored = self._patience.persist(lambda: self._writer.write(batch))
-        finally:
+        self._patience.persist(lambda: self._writer.send(batch))
+
+    def _settle(self) -> None:
+        self._patience.persist(self._writer.settle)
+
+    def _take_note(self) -> None:
+        """Of what is stored by now."""
+        for batch in self._writer.stored():
+            self._topic.stored()
+            self._status.rows += len(batch.lines)
+            self._status.dead += len(batch.dead)
+            with self._lock:
+                self._stored |= batch.offsets
             self._done.append(batch)
             self._slots.release()
-        self._topic.stored()
-        self._status.rows += len(stored.lines)
-        self._status.dead += len(stored.dead)
-        with self._lock:
-            self._stored |= stored.offsets
-        self._expect_nothing_lost()
 
     def _expect_nothing_lost(self) -> None:
         if lost := self._writer.lost & self._reading:

@@ -1,14 +1,22 @@
 """The port of a sink: how records become lines, and how lines are stored."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 import psycopg
 from psycopg.rows import DictRow
 
+from grnry.database import sql
 from grnry.log.records import Record
 
 Connection = psycopg.Connection[DictRow]
+
+
+class Statement(NamedTuple):
+    """What is to be executed, with its values."""
+
+    query: sql.SQL | sql.Composed
+    values: Mapping[str, object] | None = None
 
 
 class Unstorable(Exception):  # noqa: N818 - it names what the record is
@@ -49,6 +57,13 @@ class Target(Protocol):
 
     def store(self, connection: Connection, lines: Sequence[bytes]) -> None:
         """Store lines the fastest way; an error of the database means that none is stored."""
+        ...
+
+    def bring(self, connection: Connection, lines: Sequence[bytes]) -> Sequence[Statement] | None:
+        """Begin to store lines, in a transaction, while another one stores those before them.
+
+        Answers what is left to be executed when that has ended; None where all has to wait for it.
+        """
         ...
 
     def key(self, line: bytes) -> bytes | None:

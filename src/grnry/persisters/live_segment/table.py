@@ -16,7 +16,7 @@ from grnry.persisters.live_segment.rows import (
     version_of,
 )
 from grnry.schemas import Column, ColumnType, JsonSchema, live_segment_schema
-from grnry.sinks.target import Connection, Unstorable
+from grnry.sinks.target import Connection, Statement, Unstorable
 
 
 class LiveTable:
@@ -83,18 +83,31 @@ class LiveTable:
     def store(self, connection: Connection, lines: Sequence[bytes]) -> None:
         self._store(connection, lines)
 
+    def bring(self, connection: Connection, lines: Sequence[bytes]) -> Sequence[Statement]:
+        """What waits is seen by its own session only, so just the upsert has to be in its turn."""
+        return self._wait(connection, *newest(lines))
+
     def _store(self, connection: Connection, lines: Sequence[bytes]) -> int:
         """Answers how many rows are inserted or updated."""
         rows, deleted = newest(lines)
+        for query, values in self._wait(connection, rows, deleted):
+            connection.execute(query, values)
+        return len(rows)
+
+    def _wait(
+        self, connection: Connection, rows: Sequence[bytes], deleted: Sequence[bytes]
+    ) -> Sequence[Statement]:
+        """Let rows wait beside the table; answers what stores them, and deletes others."""
+        steps = []
         if deleted:
             ids = [str(self._rows.id_of(key)) for key in deleted]
-            connection.execute(self._statements.delete, {"ids": ids})
+            steps.append(Statement(self._statements.delete, {"ids": ids}))
         if rows:
             connection.execute(self._statements.make_waiting)
             with connection.cursor().copy(self._statements.copy_waiting) as copy:
                 copy.write(copy_text(rows))
-            connection.execute(self._statements.upsert)
-        return len(rows)
+            steps.append(Statement(self._statements.upsert))
+        return steps
 
     def store_carefully(self, connection: Connection, lines: Sequence[bytes]) -> int:
         """What waits is gone afterwards, as more may be stored within the same transaction."""
