@@ -20,7 +20,7 @@ from grnry.persisters.rows import (
     row_of,
     rows_of,
 )
-from grnry.sinks.target import Connection, Statement, Unstorable
+from grnry.sinks.target import Connection, Load, Unstorable
 
 _IDS = ("correlation", "event")
 GRACE = "P5D"
@@ -101,20 +101,16 @@ class EventStore:
         self._home.enter(connection)
         for rows, deletions in parts(lines):
             if rows:
-                self._copy_in(connection, rows)
+                with connection.cursor().copy(self._copy) as copy:
+                    copy.write(_all(rows))
             self._expire(connection, deletions)
 
-    def bring(self, connection: Connection, lines: Sequence[bytes]) -> Sequence[Statement] | None:
+    def load(self, connection: Connection, lines: Sequence[bytes]) -> Load | None:
         """A row waits for one of its key that is not committed, so that nothing is left to do."""
         if not has_no_deletions(lines):
             return None
         self._home.enter(connection)
-        self._copy_in(connection, lines)
-        return ()
-
-    def _copy_in(self, connection: Connection, rows: Sequence[bytes]) -> None:
-        with connection.cursor().copy(self._copy) as copy:
-            copy.write(b"".join((HEADER, *rows, TRAILER)))
+        return Load(self._copy, _all(lines))
 
     def key(self, line: bytes) -> bytes | None:
         return None if isinstance(line, Deletion) else row_name(line)
@@ -147,7 +143,7 @@ class EventStore:
         for rows, deletions in parts(lines):
             if rows:
                 with connection.cursor().copy(self._copy_waiting) as copy:
-                    copy.write(b"".join((HEADER, *rows, TRAILER)))
+                    copy.write(_all(rows))
                 connection.execute(self._insert_waiting)
                 count += len(rows)
             self._expire(connection, deletions)
@@ -167,3 +163,7 @@ class EventStore:
         if entities:
             named = {"correlation_ids": sorted(entities)}
             connection.execute(self._expire_entities, {**values, **named})
+
+
+def _all(rows: Sequence[bytes]) -> bytes:
+    return b"".join((HEADER, *rows, TRAILER))

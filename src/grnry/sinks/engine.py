@@ -39,7 +39,10 @@ logger = logging.getLogger(__name__)
 IDLE_SECONDS = 0.5
 SETTLE_SECONDS = 0.02
 BATCHES_IN_HAND = 3
-"""One is read, one is brought to the server, one commits."""
+"""One is read, one is copied, one commits."""
+
+FOLLOW_SECONDS = 0.1
+"""How long the end of a full batch may wait for the next one to be begun."""
 
 PIECE = 500
 REVOKE_SECONDS = 5.0
@@ -68,6 +71,7 @@ class Engine:
         self._work: queue.Queue[Callable[[], None]] = queue.Queue()
         self._slots = threading.Semaphore(BATCHES_IN_HAND)
         self._is_writing = threading.Event()
+        self._is_loaded = False
         self._reading: set[Partition] = set()
         self._granted: set[Partition] = set()
         self._started: queue.SimpleQueue[dict[Partition, int | None]] = queue.SimpleQueue()
@@ -252,10 +256,10 @@ class Engine:
                 self._do(self._replay)
 
     def _next_job(self) -> Callable[[], None]:
-        """Only for the next batch may the end of the one before be still on its way."""
+        """Where more is to come, the end of one batch is left until the next one is begun."""
         if not self._writer.is_settled:
             with contextlib.suppress(queue.Empty):
-                return self._work.get_nowait()
+                return self._work.get(self._is_loaded, FOLLOW_SECONDS)
             self._do(self._settle)
         return self._work.get(timeout=self._looks.seconds(self._writer.is_connected))
 
@@ -313,6 +317,7 @@ class Engine:
             self._writer.disconnect()
 
     def _store(self, batch: Batch) -> None:
+        self._is_loaded = batch.room(self._pace.batch_size) <= 0
         self._patience.persist(lambda: self._writer.send(batch))
 
     def _settle(self) -> None:

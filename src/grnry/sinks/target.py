@@ -19,6 +19,14 @@ class Statement(NamedTuple):
     values: Mapping[str, object] | None = None
 
 
+class Load(NamedTuple):
+    """What stores lines: a COPY and its data, or none, and what is to be executed after it."""
+
+    copy: sql.Composed | None
+    data: bytes
+    rest: Sequence[Statement] = ()
+
+
 class Unstorable(Exception):  # noqa: N818 - it names what the record is
     """The record can never be stored; the text says why."""
 
@@ -59,10 +67,10 @@ class Target(Protocol):
         """Store lines the fastest way; an error of the database means that none is stored."""
         ...
 
-    def bring(self, connection: Connection, lines: Sequence[bytes]) -> Sequence[Statement] | None:
-        """Begin to store lines, in a transaction, while another one stores those before them.
+    def load(self, connection: Connection, lines: Sequence[bytes]) -> Load | None:
+        """Within a transaction: what stores lines; None where it takes more than that.
 
-        Answers what is left to be executed when that has ended; None where all has to wait for it.
+        The COPY may begin when all lines before are copied, what follows it when they are stored.
         """
         ...
 

@@ -7,15 +7,16 @@ One transaction for a batch:
 Only after its commit is the group told how far we are. A connection that breaks, even between
 commit and answer, costs nothing: the leases are taken anew and the database says what is stored.
 
-Under load the lines of a batch are brought to the server while the batch before it commits, by
-another session; it moves the offsets when that one is known to be stored. Where anything is other
-than usual, one batch is stored after the other.
+Under load two sessions take turns: the transaction of a batch is begun while the one before it is
+copied, and it is copied while the one before it commits. It moves the offsets, under its leases,
+when that one is known to be stored. Where anything is other than usual, one batch is stored after
+the other.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import NamedTuple
+from contextlib import contextmanager
 
 import psycopg
 
@@ -23,8 +24,8 @@ from grnry.database.leases import Lease, LeaseLost, Leases, Partition
 from grnry.deployments.worker import CannotGoOn
 from grnry.sinks import dead_letters
 from grnry.sinks.batch import Batch, DeadLetter
-from grnry.sinks.flight import Flight, roll_back
 from grnry.sinks.narrowing import store_narrowed
+from grnry.sinks.passage import Passage, roll_back
 from grnry.sinks.replays import NOTHING, Replayed, Replays
 from grnry.sinks.sessions import Sessions
 from grnry.sinks.target import Connection, Statement, Target
@@ -51,13 +52,6 @@ class Refused(CannotGoOn):
         )
 
 
-class _Brought(NamedTuple):
-    """An open transaction that has a batch's lines, and what is to follow its moved offsets."""
-
-    connection: Connection
-    rest: Sequence[Statement]
-
-
 class Writer:
     """Owns the connection and the leases of one worker. Used by one thread."""
 
@@ -78,8 +72,9 @@ class Writer:
         self._target = target
         self._replays = Replays(deployment, leases, target)
         self._sessions = Sessions(url, deployment, leases)
-        self._flight: Flight | None = None
-        self._unsettled: Batch | None = None
+        self._copying: Passage | None = None
+        self._landing: Passage | None = None
+        self._unsettled: list[Batch] = []
         self._stored: list[Batch] = []
         self._held: dict[Partition, Lease] = {}
         self._is_checked = False
@@ -120,93 +115,128 @@ class Writer:
     def send(self, batch: Batch) -> None:
         """Store a batch after those that were sent before it. After an error it is sent again.
 
-        Its end may be on its way when this returns: `stored` tells when it is there, and `settle`
-        waits for it. Raises the database's errors.
+        It is on its way when this returns: `stored` tells when it is there, and `settle` waits for
+        it. Raises the database's errors; nothing is on its way then.
         """
-        self._store_unsettled()
-        brought = self._bring(batch)
+        passage = None
         try:
-            self._land()
-        except psycopg.Error as error:
-            if brought is not None:
-                # It may have keys that the batch before is about to store.
-                roll_back(brought.connection)
-            if verdict_of(error) not in OF_RECORDS:
-                raise
             self._store_unsettled()
-            brought = None
-        if brought is None:
+            self._land()
+            passage = self._begin(batch)
+            self._finish()
+            if passage is None:
+                self._land()
+            else:
+                passage.bring()
+        except psycopg.Error as error:
+            if passage is not None:
+                passage.give_up()
+                passage = None
+            self._turn_back(error)
+        if passage is None:
             self._stored.append(self.write(batch))
         else:
-            moved = Statement(*self._leases.move_unseen(self._held, batch.offsets))
-            self._flight = Flight(brought.connection, batch, [moved, *brought.rest])
+            self._copying = passage
 
     def settle(self) -> None:
         """Wait until all that was sent is stored. Raises the database's errors, as `send`."""
-        self._store_unsettled()
         try:
+            self._store_unsettled()
+            self._land()
+            self._finish()
             self._land()
         except psycopg.Error as error:
-            if verdict_of(error) not in OF_RECORDS:
-                raise
-            self._store_unsettled()
+            self._turn_back(error)
 
     @property
     def is_settled(self) -> bool:
-        return self._flight is None and self._unsettled is None
+        return not (self._landing or self._copying or self._unsettled)
 
     def stored(self) -> list[Batch]:
         """What of the batches that were sent is stored since this was last asked."""
         stored, self._stored = self._stored, []
         return stored
 
-    def _bring(self, batch: Batch) -> "_Brought | None":
-        """Begin a batch's transaction and bring its lines, whatever becomes of the one before.
+    def _begin(self, batch: Batch) -> Passage | None:
+        """Have a batch's transaction ready while the one before is copied.
 
-        None where it has to wait for that, or where it is not as usual.
+        None where it has to wait for that one, or where it is not as usual.
         """
         if self._is_fresh or batch.dead or batch.offsets.keys() - self._held.keys():
             return None
-        connection: Connection | None = self._connect()
-        if self._flight is not None:
-            connection = self._sessions.other(self._flight.connection, self._held)
-        if connection is None or self._is_fresh:
+        if (connection := self._free_session()) is None:
             return None
         try:
             connection.execute("begin")
-            rest = self._brought(connection, batch)
+            if self._target.refresh(connection, batch.lines):
+                batch.remake(self._target)
+            dead_letters.supersede(connection, self._deployment, self._target, batch)
+            load = None if batch.dead else self._target.load(connection, batch.lines)
+            if load is not None:
+                return Passage(connection, batch, load)
         except psycopg.Error as error:
             roll_back(connection)
             if verdict_of(error) not in OF_RECORDS:
                 raise
-            rest = None
         else:
-            if rest is None:
-                roll_back(connection)
-        return None if rest is None else _Brought(connection, rest)
+            roll_back(connection)
+        return None
 
-    def _brought(self, connection: Connection, batch: Batch) -> Sequence[Statement] | None:
-        if self._target.refresh(connection, batch.lines):
-            batch.remake(self._target)
-            if batch.dead:
-                return None
-        dead_letters.supersede(connection, self._deployment, self._target, batch)
-        return self._target.bring(connection, batch.lines)
+    def _free_session(self) -> Connection | None:
+        if not self.is_connected:
+            return None
+        if self._copying is None:
+            return self._connect()
+        return self._sessions.other(self._copying.connection, self._held)
+
+    def _finish(self) -> None:
+        """All lines are copied, so the next ones may be."""
+        if self._copying is not None:
+            passage, self._copying = self._copying, None
+            with self._in_doubt(passage):
+                moved = self._leases.move_unseen(self._held, passage.batch.offsets)
+                passage.finish(Statement(*moved))
+            self._landing = passage
 
     def _land(self) -> None:
-        if self._flight is None:
-            return
-        flight, self._flight = self._flight, None
-        self._unsettled = flight.batch
-        flight.land()
-        self._stored.append(flight.batch)
-        self._unsettled = None
+        if self._landing is not None:
+            passage, self._landing = self._landing, None
+            with self._in_doubt(passage):
+                passage.land()
+            self._stored.append(passage.batch)
+
+    @contextmanager
+    def _in_doubt(self, passage: Passage) -> Iterator[None]:
+        self._unsettled.append(passage.batch)
+        try:
+            yield
+        except BaseException:
+            passage.give_up()
+            raise
+        self._unsettled.pop()
+
+    def _turn_back(self, error: psycopg.Error) -> None:
+        """What is on its way is given up, as it would be in the way of what is to come before it.
+
+        What the records are to blame for is stored carefully; other errors are raised again.
+        """
+        self._give_up()
+        if verdict_of(error) not in OF_RECORDS:
+            raise error
+        self._store_unsettled()
+
+    def _give_up(self) -> None:
+        passages = [one for one in (self._landing, self._copying) if one is not None]
+        self._landing = self._copying = None
+        self._unsettled += [passage.batch for passage in passages]
+        for passage in reversed(passages):
+            passage.give_up()
 
     def _store_unsettled(self) -> None:
         """What was sent and has not arrived, as far as we know."""
-        if self._unsettled is not None:
-            self._stored.append(self.write(self._unsettled))
-            self._unsettled = None
+        while self._unsettled:
+            self._stored.append(self.write(self._unsettled[0]))
+            del self._unsettled[0]
 
     def write(self, batch: Batch) -> Batch:
         """Store a batch; answers what of it was ours to store. Raises the database's errors.
@@ -315,6 +345,4 @@ class Writer:
 
     def disconnect(self) -> None:
         self._sessions.close()
-        if self._flight is not None:
-            self._flight.abandon()
-            self._unsettled, self._flight = self._flight.batch, None
+        self._give_up()

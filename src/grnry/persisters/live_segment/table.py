@@ -16,7 +16,7 @@ from grnry.persisters.live_segment.rows import (
     version_of,
 )
 from grnry.schemas import Column, ColumnType, JsonSchema, live_segment_schema
-from grnry.sinks.target import Connection, Statement, Unstorable
+from grnry.sinks.target import Connection, Load, Statement, Unstorable
 
 
 class LiveTable:
@@ -52,7 +52,7 @@ class LiveTable:
         return self._rows.sample()
 
     def check(self, connection: Connection) -> None:
-        self._load(connection)
+        self._read_versions(connection)
         table = ".".join(f'"{part}"' for part in self._name)
         row = connection.execute(_queries().can_write, {"table": table}).fetchone()
         if row is None or not row["can_write"]:
@@ -63,11 +63,11 @@ class LiveTable:
         values = {"event_type": self._event_type}
         row = connection.execute(_queries().latest_version, values).fetchone()
         if row is not None and row["version"] != self._version:
-            self._load(connection)
+            self._read_versions(connection)
         # The reader makes lines in the order of the versions, so the first is the oldest.
         return bool(lines) and version_of(lines[0]) != self._version
 
-    def _load(self, connection: Connection) -> None:
+    def _read_versions(self, connection: Connection) -> None:
         values = {"event_type": self._event_type}
         found = connection.execute(_queries().versions, values).fetchall()
         if not found:
@@ -83,31 +83,33 @@ class LiveTable:
     def store(self, connection: Connection, lines: Sequence[bytes]) -> None:
         self._store(connection, lines)
 
-    def bring(self, connection: Connection, lines: Sequence[bytes]) -> Sequence[Statement]:
+    def load(self, connection: Connection, lines: Sequence[bytes]) -> Load:
         """What waits is seen by its own session only, so just the upsert has to be in its turn."""
-        return self._wait(connection, *newest(lines))
+        return self._load_of(connection, *newest(lines))
 
     def _store(self, connection: Connection, lines: Sequence[bytes]) -> int:
         """Answers how many rows are inserted or updated."""
         rows, deleted = newest(lines)
-        for query, values in self._wait(connection, rows, deleted):
+        load = self._load_of(connection, rows, deleted)
+        if load.copy is not None:
+            with connection.cursor().copy(load.copy) as copy:
+                copy.write(load.data)
+        for query, values in load.rest:
             connection.execute(query, values)
         return len(rows)
 
-    def _wait(
+    def _load_of(
         self, connection: Connection, rows: Sequence[bytes], deleted: Sequence[bytes]
-    ) -> Sequence[Statement]:
-        """Let rows wait beside the table; answers what stores them, and deletes others."""
-        steps = []
+    ) -> Load:
+        rest = []
         if deleted:
             ids = [str(self._rows.id_of(key)) for key in deleted]
-            steps.append(Statement(self._statements.delete, {"ids": ids}))
-        if rows:
-            connection.execute(self._statements.make_waiting)
-            with connection.cursor().copy(self._statements.copy_waiting) as copy:
-                copy.write(copy_text(rows))
-            steps.append(Statement(self._statements.upsert))
-        return steps
+            rest.append(Statement(self._statements.delete, {"ids": ids}))
+        if not rows:
+            return Load(None, b"", rest)
+        connection.execute(self._statements.make_waiting)
+        rest.append(Statement(self._statements.upsert))
+        return Load(self._statements.copy_waiting, copy_text(rows), rest)
 
     def store_carefully(self, connection: Connection, lines: Sequence[bytes]) -> int:
         """What waits is gone afterwards, as more may be stored within the same transaction."""
