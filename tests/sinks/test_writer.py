@@ -2,12 +2,10 @@
 
 import logging
 import random
-from collections.abc import Callable, Iterator
-from typing import Any
 
 import psycopg
 import pytest
-from psycopg.rows import DictRow, dict_row
+from psycopg.rows import DictRow
 
 from grnry.database.leases import Leases
 from grnry.persisters.event_store import EventStore
@@ -15,80 +13,7 @@ from grnry.sinks.batch import Batch
 from grnry.sinks.verdict import NoRowFits, Verdict, verdict_of
 from grnry.sinks.writer import Writer
 from tests.sinks.records import TOPIC, Made, event, headers, in_partition
-
-DEPLOYMENT = "grnry-p-pg-calls"
-ZERO, ONE = (TOPIC, 0), (TOPIC, 1)
-
-TARGET = EventStore("calls")
-MakeWriter = Callable[[str], Writer]
-
-
-def batch(*records: Made) -> Batch:
-    return Batch.of(records, TARGET)
-
-
-@pytest.fixture
-def make_writer(worker_database_url: str) -> Iterator[MakeWriter]:
-    made: list[Writer] = []
-
-    def make(owner: str) -> Writer:
-        leases = Leases(DEPLOYMENT, owner)
-        made.append(Writer(worker_database_url, DEPLOYMENT, leases, EventStore("calls")))
-        return made[-1]
-
-    yield make
-    for writer in made:
-        writer.disconnect()
-
-
-@pytest.fixture
-def writer(make_writer: MakeWriter) -> Writer:
-    made = make_writer("first")
-    assert made.take([ZERO, ONE]) == {ZERO: None, ONE: None}
-    return made
-
-
-class Look:
-    """Looks into the database as its owner."""
-
-    def __init__(self, connection: psycopg.Connection[DictRow], worker_url: str) -> None:
-        self._connection = connection
-        self._worker_url = worker_url
-
-    def run(self, statement: str) -> None:
-        self._connection.execute(statement.encode())
-
-    def rows(self, statement: str) -> list[dict[str, Any]]:
-        return self._connection.execute(statement.encode()).fetchall()
-
-    @property
-    def ids(self) -> list[str]:
-        found = self.rows("select event_id from public.eventstore order by partition_offset")
-        return [row["event_id"] for row in found]
-
-    @property
-    def dead(self) -> list[tuple[int, str | None]]:
-        found = self.rows("select * from grnry.dead_letters order by record_offset")
-        return [(row["record_offset"], row["sqlstate"]) for row in found]
-
-    @property
-    def offsets(self) -> dict[int, int | None]:
-        found = self.rows("select partition, next_offset from grnry.leases")
-        return {row["partition"]: row["next_offset"] for row in found}
-
-    def end_backends(self) -> None:
-        with psycopg.connect(self._worker_url, autocommit=True) as worker:
-            worker.execute(
-                "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
-                " where application_name = %s and datname = current_database()",
-                [DEPLOYMENT],
-            )
-
-
-@pytest.fixture
-def look(database_url: str, worker_database_url: str) -> Iterator[Look]:
-    with psycopg.connect(database_url, autocommit=True, row_factory=dict_row) as connection:
-        yield Look(connection, worker_database_url)
+from tests.sinks.writing import DEPLOYMENT, ONE, TARGET, ZERO, Look, MakeWriter, batch
 
 
 def test_a_batch_and_its_offsets(writer: Writer, look: Look) -> None:

@@ -110,7 +110,7 @@ class EventStore:
         if not has_no_deletions(lines):
             return None
         self._home.enter(connection)
-        return Load(self._copy, _all(lines))
+        return Load(self._copy, _all(sorted(lines)))
 
     def key(self, line: bytes) -> bytes | None:
         return None if isinstance(line, Deletion) else row_name(line)

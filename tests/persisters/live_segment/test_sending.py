@@ -1,0 +1,114 @@
+"""Batches of a live segment that are sent: of each id the last one counts."""
+
+import json
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import DictRow
+
+from grnry.persisters.live_segment.table import LiveTable
+from grnry.sinks.batch import Batch
+from grnry.sinks.writer import Writer
+from tests.persisters.live_segment.test_altered import SCHEMA, a_writer, an_owner, made, rows
+from tests.sinks.records import Made
+
+__all__ = ["an_owner"]
+
+
+@pytest.fixture
+def pair(
+    owner: psycopg.Connection[DictRow], worker_database_url: str
+) -> Iterator[tuple[Writer, LiveTable]]:
+    writer, target = a_writer(worker_database_url)
+    writer.write(Batch.of([made(0)], target))
+    yield writer, target
+    writer.disconnect()
+
+
+def record(at: int, id_: int, age: Any) -> Made:
+    return Made(at, json.dumps({"id": id_, "age": age}).encode())
+
+
+def tombstone(at: int, id_: int) -> Made:
+    return Made(at, None, of_key=b"%d" % id_)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_last_of_each_id_counts(
+    pair: tuple[Writer, LiveTable], owner: psycopg.Connection[DictRow], seed: int
+) -> None:
+    """Poison, tombstones, and rows that somebody locks for a moment among them."""
+    writer, target = pair
+    chance = random.Random(seed)
+    model: dict[int, int | None] = {0: None}
+    at, dead = 1, []
+    for _ in range(40):
+        records = []
+        for _ in range(chance.randrange(1, 40)):
+            id_, kind = chance.randrange(30), chance.random()
+            if kind < 0.1:
+                records.append(tombstone(at, id_))
+                model.pop(id_, None)
+            elif kind < 0.11:
+                records.append(record(at, id_, "no number"))
+                dead.append(at)
+            else:
+                records.append(record(at, id_, at))
+                model[id_] = at
+            at += 1
+        writer.send(Batch.of(records, target))
+        if chance.random() < 0.1:
+            writer.settle()
+    writer.settle()
+    assert {row["id"]: row["age"] for row in rows(owner, "select * from global.live")} == model
+    found = rows(owner, "select record_offset from grnry.dead_letters order by 1")
+    assert [row["record_offset"] for row in found] == dead
+    assert rows(owner, "select next_offset from grnry.leases") == [{"next_offset": at}]
+
+
+def test_a_constraint_that_refuses_on_the_way(
+    pair: tuple[Writer, LiveTable], owner: psycopg.Connection[DictRow]
+) -> None:
+    """Only the upsert finds it, while the next batch waits already."""
+    writer, target = pair
+    owner.execute("alter table global.live add check (age >= 18)")
+    for at, age in enumerate((20, 7, 30, 8, 40), start=1):
+        writer.send(Batch.of([record(at, 1, age), record(at, at, age)], target))
+    writer.settle()
+    found = rows(owner, "select id, age from global.live order by id")
+    assert [(row["id"], row["age"]) for row in found] == [(0, None), (1, 40), (3, 30), (5, 40)]
+    assert {row["record_offset"] for row in rows(owner, "select * from grnry.dead_letters")} == {
+        2,
+        4,
+    }
+
+
+def test_a_new_version_between_two_that_are_sent(
+    pair: tuple[Writer, LiveTable], owner: psycopg.Connection[DictRow]
+) -> None:
+    writer, target = pair
+    batches = [Batch.of([record(at, at, at)], target) for at in (1, 2, 3)]
+    writer.send(batches[0])
+    wider = {**SCHEMA, "properties": {**SCHEMA["properties"], "more": {"type": "string"}}}
+    with owner.transaction():
+        owner.execute("alter table global.live add more text")
+        owner.execute(
+            "insert into grnry.event_type_versions (name, version, eventstore_ttl,"
+            " schema_document) values ('live', 2, 'P1D', %s)",
+            [json.dumps(wider)],
+        )
+    writer.send(batches[1])
+    writer.send(batches[2])
+    writer.send(Batch.of([Made(4, b'{"id": 4, "more": "yes"}')], target))
+    writer.settle()
+    found = rows(owner, "select id, age, more from global.live order by id")
+    assert [tuple(row.values()) for row in found] == [
+        (0, None, None),
+        (1, 1, None),
+        (2, 2, None),
+        (3, 3, None),
+        (4, None, "yes"),
+    ]

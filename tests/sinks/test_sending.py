@@ -1,0 +1,276 @@
+"""Batches that are sent, and stored by two sessions in turns: each record is there once."""
+
+import random
+import threading
+from collections.abc import Callable, Iterator
+
+import psycopg
+import pytest
+
+from grnry.database.leases import Leases
+from grnry.persisters.event_store import EventStore
+from grnry.sinks.batch import Batch
+from grnry.sinks.verdict import Verdict, verdict_of
+from grnry.sinks.writer import Refused, Writer
+from tests.sinks.records import Made, event, in_partition
+from tests.sinks.writing import DEPLOYMENT, ONE, ZERO, Look, MakeWriter, batch
+
+ROLE = "grnry_one_session"
+
+
+def sent(writer: Writer, *batches: Batch) -> list[Batch]:
+    """What is known to be stored when all of them are sent."""
+    for each in batches:
+        writer.send(each)
+    return writer.stored()
+
+
+def ids(*batches: Batch) -> list[list[int]]:
+    return [[record.offset() for record in each.records] for each in batches]
+
+
+def sessions(look: Look) -> list[int]:
+    found = look.rows(
+        "select pid from pg_stat_activity where datname = current_database()"
+        f" and application_name = '{DEPLOYMENT}' order by backend_start"
+    )
+    return [row["pid"] for row in found]
+
+
+@pytest.fixture
+def busy(writer: Writer) -> Writer:
+    """One that has stored offset 0, so that nothing about its session is in doubt."""
+    assert ids(*sent(writer, batch(event(0)))) == [[0]]
+    assert writer.is_settled
+    return writer
+
+
+def test_one_is_on_its_way_while_the_next_is_begun(busy: Writer, look: Look) -> None:
+    assert sent(busy, batch(event(1))) == []
+    assert look.ids == ["0"]
+    assert sent(busy, batch(event(2))) == []
+    assert ids(*sent(busy, batch(event(3)))) == [[1]]
+    assert len(sessions(look)) == 2
+    assert not busy.is_settled
+    busy.settle()
+    assert ids(*busy.stored()) == [[2], [3]]
+    assert look.ids == ["0", "1", "2", "3"]
+    assert look.offsets[0] == 4
+
+
+def test_the_offsets_move_with_the_rows(busy: Writer, look: Look) -> None:
+    """As anybody sees them at any moment."""
+    seen: list[tuple[int, int]] = []
+    is_over = threading.Event()
+
+    def watch() -> None:
+        while not is_over.is_set():
+            row = look.rows(
+                "select count(*) as rows, (select next_offset from grnry.leases"
+                " where partition = 0) as next_offset from public.eventstore"
+            )[0]
+            seen.append((row["rows"], row["next_offset"]))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    for first in range(1, 2001, 100):
+        busy.send(batch(*map(event, range(first, first + 100))))
+    busy.settle()
+    is_over.set()
+    watcher.join()
+    assert {rows - next_offset for rows, next_offset in seen} == {0}
+    assert len(look.ids) == 2001
+
+
+def test_what_two_batches_have_in_common_is_stored_once(busy: Writer, look: Look) -> None:
+    again = [event(at, b'"again"', b"%d" % (at - 2)) for at in (3, 4, 5)]
+    sent(busy, batch(event(1), event(2)), batch(*again, event(6)), batch(event(7)))
+    busy.settle()
+    assert look.ids == ["0", "1", "2", "3", "6", "7"]
+    assert look.rows("select 1 from public.eventstore where message = '\"again\"'") == [
+        {"?column?": 1}  # of 5, whose id is 3: only 1 and 2 were there
+    ]
+    assert look.dead == []
+    assert look.offsets[0] == 8
+
+
+@pytest.mark.parametrize("at", range(1, 5))
+@pytest.mark.parametrize("bad", [b"{", None], ids=["found by the server", "found before"])
+def test_one_bad_record_on_its_way(busy: Writer, look: Look, at: int, bad: bytes | None) -> None:
+    batches = [batch(event(2 * n), event(2 * n + 1)) for n in range(1, 5)]
+    batches[at - 1] = batch(event(2 * at), event(2 * at + 1, bad) if bad else Made(2 * at + 1))
+    stored = sent(busy, *batches)
+    busy.settle()
+    stored += busy.stored()
+    assert ids(*stored) == [[2 * n] if n == at else [2 * n, 2 * n + 1] for n in range(1, 5)]
+    assert look.dead == [(2 * at + 1, "22P02" if bad else None)]
+    assert len(look.ids) == 8
+    assert look.offsets[0] == 10
+
+
+def test_nothing_after_what_is_refused_is_stored(worker_database_url: str, look: Look) -> None:
+    leases = Leases(DEPLOYMENT, "strict")
+    writer = Writer(
+        worker_database_url, DEPLOYMENT, leases, EventStore("calls"), has_dead_letters=False
+    )
+    writer.take([ZERO])
+    sent(writer, batch(event(0)), batch(event(1), event(2, b"{"), event(3)))
+    with pytest.raises(Refused, match="offset 2"):
+        writer.send(batch(event(4)))
+    assert look.ids == ["0", "1"]
+    assert look.offsets[0] == 2
+    writer.disconnect()
+
+
+def test_deletions_come_after_what_was_sent_before_them(busy: Writer, look: Look) -> None:
+    deletion = Made(2, None, [*(event(1).headers() or ()), ("grnry-deletion-flag", b"true")])
+    sent(busy, batch(event(1)), batch(deletion), batch(event(3)))
+    busy.settle()
+    found = look.rows("select event_id, ttl is null as stays from public.eventstore order by 1")
+    assert [(row["event_id"], row["stays"]) for row in found] == [
+        ("0", True),
+        ("1", False),
+        ("3", True),
+    ]
+
+
+def test_who_takes_over_ends_both_sessions(
+    busy: Writer, make_writer: MakeWriter, look: Look
+) -> None:
+    """Else keys that are copied and not committed would be in the next owner's way for ever."""
+    sent(busy, batch(event(1)), batch(event(2)), batch(event(3)))
+    first, second = sessions(look)
+    successor = make_writer("second")
+    assert successor.take([ZERO, ONE])[ZERO] in (2, 3)
+    assert not {first, second} & set(sessions(look))
+    for again in (2, 3, 4):
+        successor.write(batch(event(again, b'"mine"')))
+    with pytest.raises(psycopg.OperationalError):
+        busy.send(batch(event(4, b'"late"')))
+    busy.send(batch(event(4, b'"late"')))
+    busy.settle()
+    assert busy.lost == {ZERO, ONE}
+    assert look.ids == ["0", "1", "2", "3", "4"]
+    assert look.rows("select 1 from public.eventstore where message = '\"late\"'") == []
+    assert look.offsets[0] == 5
+
+
+def test_a_lease_that_is_lost_on_the_way(busy: Writer, look: Look) -> None:
+    stored = sent(busy, batch(event(1)), batch(event(2), in_partition(1, event(7))))
+    look.run("update grnry.leases set epoch = epoch + 1, owner = 'x' where partition = 0")
+    stored += sent(busy, batch(in_partition(1, event(8))))
+    busy.settle()
+    assert busy.lost == {ZERO}
+    assert [set(each.offsets) for each in [*stored, *busy.stored()]] == [{ZERO}, {ONE}, {ONE}]
+    assert look.ids == ["0", "1", "7", "8"]
+    assert look.offsets == {0: 2, 1: 9}
+
+
+def test_a_lease_is_not_lost_to_ones_own_second_session(busy: Writer) -> None:
+    sent(busy, batch(event(1)), batch(event(2)))
+    busy.settle()
+    assert busy.take([ONE]) == {ONE: None}
+    sent(busy, batch(in_partition(1, event(0))), batch(event(3)), batch(event(4)))
+    busy.settle()
+    assert busy.lost == set()
+
+
+@pytest.fixture
+def lonely(database_url: str, worker_database_url: str) -> Iterator[str]:
+    """The address of a role that is let in once at a time."""
+    with psycopg.connect(database_url, autocommit=True) as owner:
+        owner.execute(f"drop role if exists {ROLE}".encode())
+        owner.execute(
+            f"create role {ROLE} login password 'one' connection limit 1"
+            " in role grnry_worker".encode()
+        )
+        place = worker_database_url.rpartition("@")[2]
+        yield f"postgresql://{ROLE}:one@{place}"
+        owner.execute(f"drop role {ROLE}".encode())
+
+
+def test_a_server_that_has_no_room_for_a_second_session(lonely: str, look: Look) -> None:
+    writer = Writer(lonely, DEPLOYMENT, Leases(DEPLOYMENT, "first"), EventStore("calls"))
+    writer.take([ZERO])
+    for at in range(5):
+        writer.send(batch(event(at)))
+    writer.settle()
+    assert len(look.ids) == 5
+    assert len(sessions(look)) == 1
+    writer.disconnect()
+
+
+class Breaks:
+    """Ends one of a writer's sessions, or both, again and again."""
+
+    def __init__(self, url: str, seed: int) -> None:
+        self._url = url
+        self._chance = random.Random(seed)
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._is_over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        with psycopg.connect(self._url, autocommit=True) as connection:
+            while not self._is_over.wait(self._chance.uniform(0.002, 0.03)):
+                connection.execute(
+                    "select pg_terminate_backend(pid) from pg_stat_activity"
+                    " where application_name = %s and datname = current_database()"
+                    " and random() < 0.5",
+                    [DEPLOYMENT],
+                )
+
+
+def insistently(writer: Writer, step: Callable[[], None]) -> int:
+    """As the engine does it: until it is done; answers how often it was in vain."""
+    tries = 0
+    while True:
+        try:
+            step()
+        except psycopg.Error as error:
+            if verdict_of(error) is not Verdict.AWAY:
+                raise
+            writer.disconnect()
+            tries += 1
+        else:
+            return tries
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_sessions_that_break_at_any_moment(
+    writer: Writer, look: Look, worker_database_url: str, seed: int
+) -> None:
+    chance = random.Random(seed)
+    rows: dict[str, int] = {}
+    poison: list[tuple[int, str | None]] = []
+    at, in_vain, ends = 0, 0, []
+    with Breaks(worker_database_url, seed):
+        for _ in range(60):
+            records = []
+            for _ in range(chance.randrange(1, 200)):
+                name = chance.randrange(at) if at and chance.random() < 0.002 else at
+                if chance.random() < 0.001:
+                    records.append(event(at, b"{", b"%d" % name))
+                    poison.append((at, "22P02"))
+                else:
+                    records.append(event(at, event_id=b"%d" % name))
+                    rows.setdefault(str(name), at)
+                at += 1
+            made = batch(*records)
+            in_vain += insistently(writer, lambda made=made: writer.send(made))  # type: ignore[misc]
+            if chance.random() < 0.1:
+                in_vain += insistently(writer, writer.settle)
+            ends += [each.offsets[ZERO] for each in writer.stored() if each.offsets]
+    insistently(writer, writer.settle)
+    assert in_vain > 0
+    found = look.rows("select event_id, partition_offset from public.eventstore")
+    assert {row["event_id"]: row["partition_offset"] for row in found} == rows
+    assert look.dead == poison
+    assert look.offsets[0] == at
+    assert ends == sorted(ends)
