@@ -207,7 +207,7 @@ class Engine:
         logger.error("%s.", gap)
         if gap.wanted > gap.found:
             place = {gap.partition: gap.found}
-            self._work.put(lambda: self._patience.persist(lambda: self._writer.go_back(place)))
+            self._work.put(lambda: self._go_back(place))
 
     def _release_all(self) -> None:
         self._release(list(self._reading))
@@ -285,6 +285,11 @@ class Engine:
     def _take(self, partitions: list[Partition]) -> None:
         topic_id = self._topic.begin(self._give_up)
         self._started.put(self._patience.persist(lambda: self._writer.take(partitions, topic_id)))
+
+    def _go_back(self, offsets: dict[Partition, int]) -> None:
+        # What another topic has must not pass for what this one had.
+        self._topic.expect_the_same(at_once=True)
+        self._patience.persist(lambda: self._writer.go_back(offsets))
 
     def _release(self, partitions: list[Partition]) -> None:
         try:

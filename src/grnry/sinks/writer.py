@@ -96,6 +96,7 @@ class Writer:
         try:
             with connection.transaction():
                 self._leases.move(connection, self._held, offsets)
+                dead_letters.doubt(connection, self._deployment, list(offsets))
         except LeaseLost as lost:
             self._lose(lost.partitions)
             return
@@ -170,9 +171,8 @@ class Writer:
                     batch.remake(self._target)
                 self._expect_none(batch.dead)
                 # First, as replays lock dead letters before rows as well.
-                dead_letters.supersede(connection, self._deployment, self._target, batch)
+                dead_letters.keep(connection, self._deployment, self._target, batch, batch.dead)
                 self._target.store(connection, batch.lines)
-                dead_letters.add(connection, self._deployment, self._target, batch, batch.dead)
         except psycopg.Error as error:
             if verdict_of(error) not in (Verdict.THERE_ALREADY, Verdict.RECORDS):
                 raise
@@ -183,9 +183,8 @@ class Writer:
             bad = store_narrowed(connection, self._target, batch)
             self._expect_none(bad)
             good = batch.leaving_out(bad)
-            dead_letters.supersede(connection, self._deployment, self._target, good)
             letters = [*batch.dead, *bad]
-            dead_letters.add(connection, self._deployment, self._target, good, letters)
+            dead_letters.keep(connection, self._deployment, self._target, good, letters)
         batch.put_aside(bad)
 
     def _expect_none(self, letters: Sequence[DeadLetter]) -> None:
