@@ -85,11 +85,23 @@ def _supersede(connection: Connection, deployment: str, target: Target, batch: B
     row = connection.execute(queries().has_open, named).fetchone()
     if row is None or not row["has_open"]:
         return
+    outdated = target.outdates(batch.lines)
+    ranges = [(first, last) for _, first, last in outdated if first != last]
+    asked = {
+        **named,
+        "names": list({first for _, first, last in outdated if first == last}),
+        "firsts": [first for first, _ in ranges],
+        "lasts": [last for _, last in ranges],
+    }
+    found = {row["record_id"] for row in connection.execute(queries().outdated, asked)}
+    if not found:
+        return
     # Of several of one partition that outdate the same the last one outdates most.
     written: dict[tuple[bytes, bytes, Partition], Record] = {}
-    for at, first, last in target.outdates(batch.lines):
-        record = batch.records[at]
-        written[first, last, (record.topic(), record.partition())] = record
+    for at, first, last in outdated:
+        if first in found or first != last:
+            record = batch.records[at]
+            written[first, last, (record.topic(), record.partition())] = record
     values = {
         **named,
         "firsts": [first for first, _, _ in written],

@@ -51,6 +51,19 @@ select exists (
   where deployment = %(deployment)s and record_id is not null and state in ('failed', 'queued')
 ) as has_open;
 
+-- name: outdated
+-- Those that are about what a batch writes; most have nothing to do with it, and are found by an index.
+select record_id from grnry.dead_letters
+where deployment = %(deployment)s and record_id is not null and state in ('failed', 'queued')
+  and record_id = any(%(names)s::bytea[])
+union all
+select letter.record_id
+from unnest(%(firsts)s::bytea[], %(lasts)s::bytea[]) as range (first, last)
+join grnry.dead_letters as letter
+  on letter.deployment = %(deployment)s and letter.record_id is not null
+    and letter.state in ('failed', 'queued')
+    and letter.record_id between range.first and range.last;
+
 -- name: supersede
 -- What a batch writes is newer than what
 -- * is of a topic that was there before: the lease of a later one has it since later;
