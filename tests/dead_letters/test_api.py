@@ -1,12 +1,15 @@
 """Dead letters over HTTP and on the command line, on a whole running Granary."""
 
 import base64
+import contextlib
 import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import KafkaException, Producer
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from tests.conftest import wait_for
 from tests.event_types.bodies import body
@@ -180,6 +183,55 @@ def test_one_that_is_stopped_replays_when_it_runs_again(poisoned: Poisoned) -> N
     poisoned.act("START", "RUNNING")
     poisoned.wait(replayed=1)
     assert poisoned.stored() == {"e0": {}}
+
+
+def test_a_topic_that_was_made_again(poisoned: Poisoned) -> None:
+    caller, path = poisoned.caller, poisoned.path
+    poisoned.produce(b"{", b"[")
+    poisoned.wait(failed=2)
+    poisoned.act("STOP", "STOPPED")
+    make_again(caller.granary.said["kafka"], poisoned.topic)
+    poisoned.produce(b"(", b"{}")
+    trace = f"/event-types/{poisoned.name}/trace?correlationId=u1"
+    found = [(one["where"], one["offset"], one["inTopic"]) for one in caller.get(trace)["found"]]
+    expected = [("WAITING", 0, True), ("WAITING", 1, True)]
+    assert found == [*expected, ("DEAD_LETTER", 1, False), ("DEAD_LETTER", 0, False)]
+    assert caller.get(trace)["lag"] == 2
+    poisoned.act("START", "RUNNING")
+    poisoned.wait(failed=3)
+    letters = caller.get(path)["letters"]
+    assert [(one["payload"], one["offset"], one["formerTopic"]) for one in letters] == [
+        ("{", 0, True),
+        ("[", 1, True),
+        ("(", 0, False),
+    ]
+    assert caller.get(f"{path}/0/0")["payload"] == "("
+    assert caller.get(f"{path}/0/1")["formerTopic"]
+    found = [(one["where"], one["offset"], one["inTopic"]) for one in caller.get(trace)["found"]]
+    assert found[:3] == [
+        ("DEAD_LETTER", 0, True),
+        ("DEAD_LETTER", 1, False),
+        ("DEAD_LETTER", 0, False),
+    ]
+    # What is of the former one is replayed as well.
+    caller.post(f"{path}:replay", {"partition": 0, "offset": 1, "payload": '"put right"'})
+    poisoned.wait(failed=2, superseded=1)
+    caller.post(f"{path}:replay", {"partition": 0, "offset": 0, "payload": '"put right"'})
+    poisoned.wait(failed=1, superseded=1, replayed=1)
+    assert poisoned.stored() == {"e0": "put right", "e1": {}}
+
+
+def make_again(bootstrap: str, topic: str) -> None:
+    client = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+    client.delete_topics([topic], operation_timeout=30)[topic].result(60)
+
+    def is_made() -> bool:
+        with contextlib.suppress(KafkaException):
+            client.create_topics([NewTopic(topic, 1, 1)], operation_timeout=30)[topic].result(60)
+            return True
+        return False
+
+    wait_for(is_made, 60, "it is made again")
 
 
 def test_the_command_line(poisoned: Poisoned, tmp_path: Any) -> None:

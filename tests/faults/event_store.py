@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tests.faults.house import House
-from tests.faults.judging import Expected, Letter, Row
+from tests.faults.judging import FAILED, Expected, Letter, Row
 from tests.faults.letters import letters_of
 from tests.faults.load import Headers, Sent, Written
 
@@ -111,6 +111,7 @@ class EventStoreCase:
             name = self._names[one.number]
             if not name:
                 expected.letters[one.partition, one.offset] = one
+                expected.states[one.partition, one.offset] = FAILED
             elif expected.rows.setdefault(name, one) is not one:
                 expected.copies += 1
         return expected

@@ -20,7 +20,7 @@ STALE, OLD, DISORDER, REFUSED, FORGOTTEN, ALTERED, STATE = (
     "in a wrong state",
 )
 KINDS = (LOST, DOUBLE, FOREIGN, STALE, OLD, DISORDER, REFUSED, FORGOTTEN, ALTERED, STATE)
-REPLAYED = "replayed"
+FAILED, REPLAYED, SUPERSEDED = "failed", "replayed", "superseded"
 
 Place = tuple[int, int]
 """Partition and offset."""

@@ -3,11 +3,9 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from tests.faults.judging import REPLAYED, Expected, Letter, Place
+from tests.faults.judging import FAILED, REPLAYED, SUPERSEDED, Expected, Letter, Place
 from tests.faults.live_records import OWN, Id, Made, told
 from tests.faults.load import Written
-
-FAILED, SUPERSEDED = "failed", "superseded"
 
 
 def expected_of(

@@ -8,12 +8,15 @@ from tests.faults.event_store import EventStoreCase
 from tests.faults.judging import (
     DISORDER,
     DOUBLE,
+    FAILED,
     FOREIGN,
     FORGOTTEN,
     KINDS,
     LOST,
     OLD,
     REFUSED,
+    STATE,
+    SUPERSEDED,
     Expected,
     Letter,
     Row,
@@ -40,7 +43,7 @@ class Run:
             for name, one in self.expected.rows.items()
         ]
         self.letters = [
-            Letter(place, one.number, "bad", one.offset // 100)
+            Letter(place, one.number, "bad", one.offset // 100, FAILED)
             for place, one in self.expected.letters.items()
         ]
 
@@ -105,6 +108,11 @@ def test_a_good_record_among_the_dead_letters_is_wrong(run: Run) -> None:
 def test_a_row_that_nobody_sent_is_said(run: Run) -> None:
     run.rows.append(Row("entity-1/0", (0, RECORDS), RECORDS, 1000))
     assert run.wrong() == {FOREIGN: 1}
+
+
+def test_a_dead_letter_that_nothing_supersedes_is_failed(run: Run) -> None:
+    run.letters[0] = replace(run.letters[0], state=SUPERSEDED)
+    assert run.wrong() == {STATE: 1}
 
 
 def test_a_dead_letter_that_nobody_sent_is_said(run: Run) -> None:

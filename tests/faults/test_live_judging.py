@@ -8,12 +8,14 @@ import pytest
 from tests.faults.judging import (
     ALTERED,
     DOUBLE,
+    FAILED,
     FOREIGN,
     LOST,
     REFUSED,
     REPLAYED,
     STALE,
     STATE,
+    SUPERSEDED,
     Expected,
     Letter,
     Place,
@@ -21,7 +23,7 @@ from tests.faults.judging import (
     Verdict,
     judge,
 )
-from tests.faults.live_model import FAILED, SUPERSEDED, expected_of
+from tests.faults.live_model import expected_of
 from tests.faults.live_records import Made, told
 from tests.faults.load import Written
 

@@ -1,137 +1,16 @@
 """Replays over real transactions: what is queued is stored once, and nothing old over new."""
 
-import json
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import psycopg
 import pytest
-from psycopg.rows import DictRow, dict_row
 
-from grnry.database.leases import Leases
 from grnry.persisters.event_store import EventStore
-from grnry.persisters.live_segment.table import LiveTable
 from grnry.sinks import replays
-from grnry.sinks.batch import Batch
 from grnry.sinks.replays import NOTHING, Replayed
-from grnry.sinks.target import Connection, Target
-from grnry.sinks.writer import Writer
+from grnry.sinks.target import Connection
 from tests.sinks.records import TOPIC, Made, event, headers, in_partition
-
-DEPLOYMENT = "grnry-p-pg-calls"
-SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {"id": {"type": "string"}, "age": {"type": "integer"}},
-    "required": ["id", "age"],
-}
-
-
-class Sink:
-    """A writer, its target, and a look at the dead letters as their owner."""
-
-    def __init__(self, url: str, owner: psycopg.Connection[DictRow], target: Target) -> None:
-        self.owner = owner
-        self.target = target
-        self._url = url
-        self._writers: list[Writer] = []
-        self.writer = self.another("first")
-
-    def another(self, name: str) -> Writer:
-        made = Writer(self._url, DEPLOYMENT, Leases(DEPLOYMENT, name), self.target)
-        made.take([(TOPIC, 0), (TOPIC, 1)])
-        self._writers.append(made)
-        return made
-
-    def write(self, *records: Made) -> None:
-        self.writer.write(Batch.of(records, self.target))
-
-    def queue(self, at: int | None = None, payload: bytes | None = None, **more: bool) -> None:
-        """What the API does: all that failed, or one with another payload."""
-        self.owner.execute(
-            "update grnry.dead_letters set state = 'queued', is_edited = %(edited)s,"
-            " edited_payload = %(payload)s, is_forced = %(forced)s"
-            " where state in ('failed', 'superseded') and coalesce(%(at)s, record_offset)"
-            " = record_offset and (state = 'failed' or %(forced)s)",
-            {
-                "at": at,
-                "edited": payload is not None or more.get("tombstone", False),
-                "payload": payload,
-                "forced": more.get("forced", False),
-            },
-        )
-
-    def replay(self) -> Replayed:
-        """Until nothing is left to do."""
-        done = Replayed()
-        while (found := self.writer.replay()) != NOTHING:
-            done = Replayed(
-                done.stored + found.stored,
-                done.failed + found.failed,
-                done.superseded + found.superseded,
-            )
-        return done
-
-    def rows(self, statement: str) -> list[dict[str, Any]]:
-        return self.owner.execute(statement.encode()).fetchall()
-
-    @property
-    def states(self) -> dict[tuple[int, int], str]:
-        found = self.rows("select partition, record_offset, state from grnry.dead_letters")
-        return {(row["partition"], row["record_offset"]): row["state"] for row in found}
-
-    @property
-    def events(self) -> dict[str, Any]:
-        found = self.rows("select event_id, message from public.eventstore")
-        return {row["event_id"]: row["message"] for row in found}
-
-    @property
-    def live(self) -> dict[str, int]:
-        return {row["id"]: row["age"] for row in self.rows("select * from global.live")}
-
-    def close(self) -> None:
-        for writer in self._writers:
-            writer.disconnect()
-
-
-@pytest.fixture(name="owner")
-def an_owner(database_url: str) -> Iterator[psycopg.Connection[DictRow]]:
-    with psycopg.connect(database_url, autocommit=True, row_factory=dict_row) as connection:
-        yield connection
-
-
-@pytest.fixture
-def sink(worker_database_url: str, owner: psycopg.Connection[DictRow]) -> Iterator[Sink]:
-    made = Sink(worker_database_url, owner, EventStore("calls"))
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def live(worker_database_url: str, owner: psycopg.Connection[DictRow]) -> Iterator[Sink]:
-    owner.execute(
-        "insert into grnry.event_types (name, project, type, display_name, replication,"
-        " partition_count, retention_ms, created_by, modified_by, phase)"
-        " values ('live', 'global', 'live_segment', 'live', 1, 1, 1, '{}', '{}', 'ready')"
-    )
-    add_version(owner, 1, SCHEMA)
-    owner.execute("create table global.live (id text primary key, age bigint)")
-    owner.execute("grant select, insert, update, delete on global.live to grnry_worker")
-    owner.execute("grant usage on schema global to grnry_worker")
-    made = Sink(worker_database_url, owner, LiveTable("live", "global", "live"))
-    yield made
-    made.close()
-
-
-def add_version(owner: psycopg.Connection[DictRow], number: int, schema: dict[str, Any]) -> None:
-    owner.execute(
-        "insert into grnry.event_type_versions (name, version, eventstore_ttl, schema_document)"
-        " values ('live', %s, 'P1D', %s)",
-        [number, json.dumps(schema)],
-    )
-
-
-def record(at: int, id_: str, age: object) -> Made:
-    return Made(at, json.dumps({"id": id_, "age": age}).encode(), of_key=id_.encode())
+from tests.sinks.sinks import SCHEMA, Sink, add_version, record
 
 
 def test_put_right_it_is_stored_once(sink: Sink) -> None:

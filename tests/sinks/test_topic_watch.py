@@ -84,3 +84,11 @@ def test_who_is_to_stop_does_not_wait_for_brokers(topic: Topic, watch: TopicWatc
     stop = threading.Event()
     stop.set()
     assert watch.begin(stop) is None
+
+
+def test_where_a_record_is_missing_it_is_looked_at_at_once(topic: Topic, watch: TopicWatch) -> None:
+    watch.begin(NEVER)
+    topic.answers = "two"
+    watch.expect_the_same()
+    with pytest.raises(TopicMadeAgain):
+        watch.expect_the_same(at_once=True)

@@ -44,9 +44,9 @@ select exists (
 -- name: take
 -- Offsets of another topic that had the same name say nothing about this one.
 insert into grnry.leases
-  (deployment, topic, partition, owner, backend_pid, backend_start, topic_id)
+  (deployment, topic, partition, owner, backend_pid, backend_start, topic_id, topic_since)
 select %(deployment)s, place.topic, place.partition, %(owner)s, activity.pid,
-  activity.backend_start, %(topic_id)s
+  activity.backend_start, %(topic_id)s, case when %(topic_id)s::text is not null then now() end
 from unnest(%(topics)s::text[], %(partitions)s::int[]) as place (topic, partition),
   pg_stat_activity as activity
 where activity.pid = pg_backend_pid()
@@ -58,7 +58,9 @@ on conflict (deployment, topic, partition) do update set
   backend_start = excluded.backend_start,
   next_offset = case when leases.topic_id <> excluded.topic_id then null
     else leases.next_offset end,
-  topic_id = coalesce(excluded.topic_id, leases.topic_id)
+  topic_id = coalesce(excluded.topic_id, leases.topic_id),
+  topic_since = case when leases.topic_id = coalesce(excluded.topic_id, leases.topic_id)
+    then leases.topic_since else excluded.topic_since end
 returning topic, partition, epoch, next_offset;
 
 -- name: reclaim

@@ -138,6 +138,9 @@ class LetterAnswer(AnswerBody):
     requested_at: str | None = None
     requested_by: str | None = None
     settled_at: str | None = Field(None, description="When its last replay ended.")
+    former_topic: bool = Field(
+        description="Whether its topic was deleted since and made again: its offset is of before."
+    )
 
 
 class LetterList(CountedAnswer):
@@ -191,6 +194,7 @@ def letter_answer(letter: Letter) -> dict[str, Any]:
         "attempts": letter.attempts,
         "edited": letter.is_edited,
         "failedAt": time_text(letter.failed_at),
+        "formerTopic": letter.is_of_former_topic,
     }
     times = {
         "time": letter.record_time,

@@ -90,6 +90,8 @@ class Letter:
     requested_at: datetime | None
     requested_by: str | None
     settled_at: datetime | None
+    is_of_former_topic: bool
+    """Whether its topic was deleted since and made again: its offset is one of before."""
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "Letter":

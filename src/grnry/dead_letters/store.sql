@@ -145,7 +145,14 @@ letter.topic, letter.partition, letter.record_offset, letter.record_time, letter
   coalesce(letter.last_reason, letter.reason) as reason,
   case when letter.last_reason is null then letter.sqlstate else letter.last_sqlstate end as sqlstate,
   letter.reason as first_reason, letter.state, letter.attempts, letter.is_edited,
-  letter.failed_at, letter.requested_at, letter.requested_by, letter.settled_at
+  letter.failed_at, letter.requested_at, letter.requested_by, letter.settled_at,
+  -- The topic is the one that the last lease was taken of.
+  coalesce(letter.topic_id <> (
+    select lease.topic_id from grnry.leases as lease
+    where lease.deployment = %(deployment)s and lease.topic_id is not null
+    order by lease.topic_since desc nulls last
+    limit 1
+  ), false) as is_of_former_topic
 
 -- name: letter
 select {shown}

@@ -118,11 +118,15 @@ class EventStore:
     def key_of(self, record: Record) -> bytes | None:
         return name_of(dict(record.headers() or ()))
 
-    def outdates(self, lines: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
+    def outdates(self, lines: Sequence[bytes]) -> list[tuple[int, bytes, bytes]]:
         """A stored event stays; a deletion is about all that was sent before it."""
         if has_no_deletions(lines):
             return []
-        return [names_of_deletion(line) for line in lines if isinstance(line, Deletion)]
+        return [
+            (at, *names_of_deletion(line))
+            for at, line in enumerate(lines)
+            if isinstance(line, Deletion)
+        ]
 
     def stored_keys(self, connection: Connection, lines: Sequence[bytes]) -> set[bytes]:
         self._home.enter(connection)

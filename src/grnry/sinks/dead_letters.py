@@ -1,16 +1,17 @@
 """Dead letters: what could not be stored, kept with its original bytes.
 
-One that is about a row which was written later is superseded: storing it would bring back what is
-old. So each is kept with the row that it is about, as its target names rows, and what a batch
-writes supersedes what failed before it.
+One that is about a row which was written by a later record is superseded: storing it would bring
+back what is old. So each is kept with the row that it is about, as its target names rows, and with
+the id of the topic that it was read from, as offsets of another one tell nothing of what is later.
 """
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 from grnry.database.queries import Queries, load
+from grnry.log.records import Record
 from grnry.sinks.batch import Batch, DeadLetter, Partition
 from grnry.sinks.target import Connection, Target
 
@@ -26,87 +27,129 @@ _LATEST = 9_000_000_000_000_000
 """Milliseconds since 1970; PostgreSQL's calendar ends soon after."""
 
 
-def add(
+def keep(
     connection: Connection,
     deployment: str,
     target: Target,
     batch: Batch,
     letters: Sequence[DeadLetter],
 ) -> None:
-    """Keep the dead letters of a batch, of whose records these are those that are stored."""
+    """Keep dead letters; then those are superseded that are older than what the batch writes."""
     if letters:
-        ids = [_id_of(target, letter) for letter in letters]
-        newer = _Newer(target, batch, {one for one in ids if one is not None})
-        rows = [
-            _row(deployment, letter, id_, is_old=newer.than(letter, id_))
-            for letter, id_ in zip(letters, ids, strict=True)
-        ]
-        with connection.cursor() as cursor:
-            cursor.executemany(queries().add, rows)
+        _add(connection, deployment, [_row(deployment, target, letter) for letter in letters])
+    _supersede(connection, deployment, target, batch)
 
 
-def supersede(connection: Connection, deployment: str, target: Target, batch: Batch) -> None:
-    """What failed before a batch, and is about what the batch writes."""
+def doubt(connection: Connection, deployment: str, partitions: Sequence[Partition]) -> None:
+    """Their log has lost its end, and stands where it stood with other records, or will."""
+    values = {
+        "deployment": deployment,
+        "topics": [topic for topic, _ in partitions],
+        "partitions": [number for _, number in partitions],
+    }
+    connection.execute(queries().doubt, values)
+
+
+def _add(connection: Connection, deployment: str, rows: Sequence[dict[str, Any]]) -> None:
+    """A record that is read again has its dead letter already.
+
+    Nobody else adds some meanwhile: the leases of their partitions are locked.
+    """
+    places = {
+        "deployment": deployment,
+        "topics": [row["topic"] for row in rows],
+        "partitions": [row["partition"] for row in rows],
+        "offsets": [row["record_offset"] for row in rows],
+        "times": [row["record_time"] for row in rows],
+    }
+    kept = {_content(row): row["id"] for row in connection.execute(queries().kept, places)}
+    with connection.cursor() as cursor:
+        cursor.executemany(queries().add, [row for row in rows if _content(row) not in kept])
+    if again := [kept[_content(row)] for row in rows if _content(row) in kept]:
+        connection.execute(queries().read_again, {"ids": again})
+
+
+def _content(row: Mapping[str, Any]) -> Hashable:
+    """What makes a record the same; but for its time, which is compared by the database."""
+    return (
+        (row["topic"], row["partition"], row["record_offset"]),
+        (row["key"], row["payload"]),
+        (tuple(row["header_names"]), tuple(row["header_values"])),
+    )
+
+
+def is_about_some(connection: Connection, deployment: str, target: Target, batch: Batch) -> bool:
+    """Whether what a batch writes is about dead letters that wait for something."""
+    return bool(_outdated(connection, deployment, target, batch)[1])
+
+
+def _outdated(
+    connection: Connection, deployment: str, target: Target, batch: Batch
+) -> tuple[list[tuple[int, bytes, bytes]], set[bytes]]:
+    """What a batch outdates, and the names of the rows that dead letters among it are about."""
     if target.keeps_first and not target.outdates(batch.lines):
-        return
+        return [], set()
     named = {"deployment": deployment}
     row = connection.execute(queries().has_open, named).fetchone()
-    if row is not None and row["has_open"]:
-        written = target.outdates(batch.lines)
-        firsts, lasts = [first for first, _ in written], [last for _, last in written]
-        connection.execute(queries().supersede, {**named, "firsts": firsts, "lasts": lasts})
+    if row is None or not row["has_open"]:
+        return [], set()
+    outdated = target.outdates(batch.lines)
+    ranges = [(first, last) for _, first, last in outdated if first != last]
+    asked = {
+        **named,
+        "names": list({first for _, first, last in outdated if first == last}),
+        "firsts": [first for first, _ in ranges],
+        "lasts": [last for _, last in ranges],
+    }
+    return outdated, {row["record_id"] for row in connection.execute(queries().outdated, asked)}
 
 
-def _id_of(target: Target, letter: DeadLetter) -> bytes | None:
-    id_ = target.key_of(letter.record)
-    return id_ if id_ is not None and len(id_) <= LONGEST_ID else None
+def _supersede(connection: Connection, deployment: str, target: Target, batch: Batch) -> None:
+    outdated, found = _outdated(connection, deployment, target, batch)
+    if not found:
+        return
+    # Of several of one partition that outdate the same the last one outdates most.
+    written: dict[tuple[bytes, bytes, Partition], Record] = {}
+    for at, first, last in outdated:
+        if first in found or first != last:
+            record = batch.records[at]
+            written[first, last, (record.topic(), record.partition())] = record
+    values = {
+        "deployment": deployment,
+        "firsts": [first for first, _, _ in written],
+        "lasts": [last for _, last, _ in written],
+        "topics": [topic for _, _, (topic, _) in written],
+        "partitions": [number for _, _, (_, number) in written],
+        "offsets": [record.offset() for record in written.values()],
+        "times": [_time(record) for record in written.values()],
+    }
+    connection.execute(queries().supersede, values)
 
 
-class _Newer:
-    """What of a batch is newer than its own dead letters."""
-
-    def __init__(self, target: Target, batch: Batch, ids: set[bytes]) -> None:
-        self._rows: dict[tuple[Partition, bytes], int] = {}
-        self._ranges: list[tuple[Partition, int, bytes, bytes]] = []
-        for record, line in zip(batch.records, batch.lines, strict=True) if ids else ():
-            partition = (record.topic(), record.partition())
-            for first, last in target.outdates([line]):
-                if first != last:
-                    self._ranges.append((partition, record.offset(), first, last))
-                elif first in ids:
-                    self._rows[partition, first] = record.offset()
-
-    def than(self, letter: DeadLetter, id_: bytes | None) -> bool:
-        if id_ is None:
-            return False
-        record = letter.record
-        partition, at = (record.topic(), record.partition()), record.offset()
-        return self._rows.get((partition, id_), -1) > at or any(
-            partition == where and offset > at and first <= id_ <= last
-            for where, offset, first, last in self._ranges
-        )
-
-
-def _row(
-    deployment: str, letter: DeadLetter, record_id: bytes | None, *, is_old: bool
-) -> dict[str, Any]:
+def _row(deployment: str, target: Target, letter: DeadLetter) -> dict[str, Any]:
     record = letter.record
     headers = record.headers() or []
+    id_ = target.key_of(record)
     return {
         "deployment": deployment,
         "topic": record.topic(),
         "partition": record.partition(),
         "record_offset": record.offset(),
-        "record_time": time if 0 <= (time := record.timestamp()[1]) < _LATEST else None,
+        "record_time": _time(record),
         "key": record.key(),
         "payload": record.value(),
         "header_names": [name.replace("\0", "\ufffd") for name, _ in headers],
         "header_values": [value for _, value in headers],
         "reason": without_nul(letter.reason),
         "sqlstate": letter.sqlstate,
-        "record_id": record_id,
-        "state": SUPERSEDED if is_old else FAILED,
+        "record_id": id_ if id_ is not None and len(id_) <= LONGEST_ID else None,
     }
+
+
+def _time(record: Record) -> int | None:
+    """Milliseconds since 1970, where a calendar has them."""
+    time = record.timestamp()[1]
+    return time if 0 <= time < _LATEST else None
 
 
 class Told:

@@ -304,9 +304,11 @@ class Engine:
         topic_id = self._topic.begin(self._give_up)
         self._started.put(self._patience.persist(lambda: self._writer.take(partitions, topic_id)))
 
-    def _go_back(self, place: dict[Partition, int]) -> None:
+    def _go_back(self, offsets: dict[Partition, int]) -> None:
         self._settle()
-        self._patience.persist(lambda: self._writer.go_back(place))
+        # What another topic has must not pass for what this one had.
+        self._topic.expect_the_same(at_once=True)
+        self._patience.persist(lambda: self._writer.go_back(offsets))
 
     def _release(self, partitions: list[Partition]) -> None:
         try:

@@ -92,12 +92,15 @@ class Replays:
 
     def replay(self, connection: Connection, held: Mapping[Partition, Lease]) -> Replayed:
         """Store the next of them. Raises LeaseLost and the database's errors; all stay queued."""
-        places = self._partitions(connection, list(held))
-        if not places:
+        places, left = self._partitions(connection, list(held))
+        if not places and not left:
             return NOTHING
         with connection.transaction():
-            self._leases.hold(connection, held, places)
-            letters = self._take(connection, places)
+            firsts = {place for place in held if left and place[1] == 0}
+            self._leases.hold(connection, held, list(firsts.union(places)))
+            if left:
+                connection.execute(queries().lock_leases, self._places(left))
+            letters = self._take(connection, [*places, *left])
             endings = self._store(connection, letters)
             self._settle(connection, endings)
             self._supersede(connection, endings)
@@ -106,9 +109,14 @@ class Replays:
             states.count(REPLAYED), states.count(FAILED), states.count(SUPERSEDED), bool(letters)
         )
 
-    def _partitions(self, connection: Connection, held: Sequence[Partition]) -> list[Partition]:
-        rows = connection.execute(queries().queued_partitions, self._places(held))
-        return [(row["topic"], row["partition"]) for row in rows]
+    def _partitions(
+        self, connection: Connection, held: Sequence[Partition]
+    ) -> tuple[list[Partition], list[Partition]]:
+        """Where letters are queued: of what is held, and of what a topic had that is gone."""
+        found: tuple[list[Partition], list[Partition]] = ([], [])
+        for row in connection.execute(queries().queued_partitions, self._places(held)):
+            found[0 if row["is_held"] else 1].append((row["topic"], row["partition"]))
+        return found
 
     def _take(self, connection: Connection, places: Sequence[Partition]) -> list[QueuedLetter]:
         values = {**self._places(places), "limit": AT_ONCE, "bytes": BYTES_AT_ONCE}
@@ -212,15 +220,13 @@ class Replays:
             (first, last, each.letter)
             for each in endings
             if each.state == REPLAYED
-            for first, last in self._target.outdates([self._target.line(each.letter)])
+            for _, first, last in self._target.outdates([self._target.line(each.letter)])
         ]
         if written:
             values = {
                 "deployment": self._deployment,
                 "firsts": [first for first, _, _ in written],
                 "lasts": [last for _, last, _ in written],
-                "topics": [letter.topic() for _, _, letter in written],
-                "partitions": [letter.partition() for _, _, letter in written],
-                "offsets": [letter.offset() for _, _, letter in written],
+                "ids": [letter.row["id"] for _, _, letter in written],
             }
             connection.execute(queries().supersede_before, values)

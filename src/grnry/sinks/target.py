@@ -82,8 +82,11 @@ class Target(Protocol):
         """The name of the row that a record is about of which no line can be made, if it tells."""
         ...
 
-    def outdates(self, lines: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
-        """What must not be stored after these: first and last of ranges of names of rows."""
+    def outdates(self, lines: Sequence[bytes]) -> list[tuple[int, bytes, bytes]]:
+        """What must not be stored after these lines.
+
+        Which line, first and last of a range of names of rows.
+        """
         ...
 
     def stored_keys(self, connection: Connection, lines: Sequence[bytes]) -> set[bytes]:

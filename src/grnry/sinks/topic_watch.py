@@ -49,9 +49,9 @@ class TopicWatch:
         """Something was stored since, so it is looked at soon."""
         self._due = min(self._due, time.monotonic() + BUSY_SECONDS)
 
-    def expect_the_same(self) -> None:
-        """Raise TopicMadeAgain where it is another one by now."""
-        if time.monotonic() < self._due:
+    def expect_the_same(self, *, at_once: bool = False) -> None:
+        """Raise TopicMadeAgain where it is another one by now; looked at when it is time to."""
+        if not at_once and time.monotonic() < self._due:
             return
         try:
             self._look()

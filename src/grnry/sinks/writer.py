@@ -107,6 +107,7 @@ class Writer:
         try:
             with connection.transaction():
                 self._leases.move(connection, self._held, offsets)
+                dead_letters.doubt(connection, self._deployment, list(offsets))
         except LeaseLost as lost:
             self._lose(lost.partitions)
             return
@@ -170,10 +171,10 @@ class Writer:
             connection.execute("begin")
             if self._target.refresh(connection, batch.lines):
                 batch.remake(self._target)
-            dead_letters.supersede(connection, self._deployment, self._target, batch)
-            load = None if batch.dead else self._target.load(connection, batch.lines)
-            if load is not None:
-                return Passage(connection, batch, load)
+            if not (batch.dead or self._is_about_letters(connection, batch)):
+                load = self._target.load(connection, batch.lines)
+                if load is not None:
+                    return Passage(connection, batch, load)
         except psycopg.Error as error:
             roll_back(connection)
             if verdict_of(error) not in OF_RECORDS:
@@ -181,6 +182,10 @@ class Writer:
         else:
             roll_back(connection)
         return None
+
+    def _is_about_letters(self, connection: Connection, batch: Batch) -> bool:
+        """They would be locked before the batch's turn."""
+        return dead_letters.is_about_some(connection, self._deployment, self._target, batch)
 
     def _free_session(self) -> Connection | None:
         if not self.is_connected:
@@ -307,9 +312,8 @@ class Writer:
                     batch.remake(self._target)
                 self._expect_none(batch.dead)
                 # First, as replays lock dead letters before rows as well.
-                dead_letters.supersede(connection, self._deployment, self._target, batch)
+                dead_letters.keep(connection, self._deployment, self._target, batch, batch.dead)
                 self._target.store(connection, batch.lines)
-                dead_letters.add(connection, self._deployment, self._target, batch, batch.dead)
         except psycopg.Error as error:
             if verdict_of(error) not in OF_RECORDS:
                 raise
@@ -320,9 +324,8 @@ class Writer:
             bad = store_narrowed(connection, self._target, batch)
             self._expect_none(bad)
             good = batch.leaving_out(bad)
-            dead_letters.supersede(connection, self._deployment, self._target, good)
             letters = [*batch.dead, *bad]
-            dead_letters.add(connection, self._deployment, self._target, good, letters)
+            dead_letters.keep(connection, self._deployment, self._target, good, letters)
         batch.put_aside(bad)
 
     def _expect_none(self, letters: Sequence[DeadLetter]) -> None:

@@ -107,12 +107,13 @@ class Tracing:
             self._places.release()
 
     def _ask_database(self, event_type: str, topic: str, wanted: Wanted, store_: Store) -> _Known:
-        deployment = stream_name(event_type)
+        deployment, topic_id = stream_name(event_type), self._admin.topic_id(topic)
         with places.kept(self._database, deployment, locking=bool(store_.owner)) as (reading, name):
             if reading is None:
                 return _Known({}, [])
-            next_offsets = store.next_offsets(reading, name, topic)
-            dead = store.dead_letters(reading, name, topic, wanted)
+            source = store.Source(name, topic, topic_id)
+            next_offsets = store.next_offsets(reading, source)
+            dead = store.dead_letters(reading, source, wanted)
             if store_.owner:
                 _look_at(reading, store_)
             rows = store.stored(reading, store_.table, event_type, wanted)
@@ -165,4 +166,5 @@ def _starts(
 def _with_place(found: Found, topic: str, spans: Mapping[Partition, Span]) -> Found:
     """Whether its record is in the topic still."""
     span = spans.get((topic, found.partition))
-    return replace(found, in_topic=span is not None and span.start <= found.offset < span.end)
+    is_within = span is not None and span.start <= found.offset < span.end
+    return replace(found, in_topic=found.in_topic and is_within)

@@ -1,6 +1,7 @@
 """What the database knows of an event: its row, its dead letter, how far its persister is."""
 
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import msgspec
@@ -14,8 +15,18 @@ from grnry.persisters.rows import unquoted
 MOST = 100
 
 
-def next_offsets(reading: Reading, deployment: str, topic: str) -> dict[int, int]:
-    rows = reading.rows(_queries().next_offsets, deployment=deployment, topic=topic)
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a deployment reads."""
+
+    deployment: str
+    topic: str
+    topic_id: str | None
+    """Which topic of that name it is now."""
+
+
+def next_offsets(reading: Reading, source: Source) -> dict[int, int]:
+    rows = reading.rows(_queries().next_offsets, **asdict(source))
     return {row["partition"]: row["next_offset"] for row in rows}
 
 
@@ -47,12 +58,11 @@ def _stored(row: Mapping[str, Any]) -> Found:
     )
 
 
-def dead_letters(reading: Reading, deployment: str, topic: str, wanted: Wanted) -> list[Found]:
+def dead_letters(reading: Reading, source: Source, wanted: Wanted) -> list[Found]:
     """The newest dead letters of these ids."""
     rows = reading.planned_anew(
         _queries().dead_letters,
-        deployment=deployment,
-        topic=topic,
+        **asdict(source),
         correlation_ids=_as_sent(wanted.correlation_id),
         event_ids=_as_sent(wanted.event_id),
         limit=MOST,
@@ -78,6 +88,7 @@ def _dead(row: Mapping[str, Any]) -> Found:
         row["partition"],
         row["record_offset"],
         row["record_time"],
+        in_topic=row["may_be_in_topic"],
         reason=row["reason"],
         failed_at=row["failed_at"],
     )

@@ -1,6 +1,8 @@
 -- name: next_offsets
+-- Offsets of a topic that had the same name say nothing about this one.
 select partition, next_offset from grnry.leases
-where deployment = %(deployment)s and topic = %(topic)s and next_offset is not null;
+where deployment = %(deployment)s and topic = %(topic)s and next_offset is not null
+  and coalesce(topic_id = %(topic_id)s, true);
 
 -- name: stored
 select correlation_id, event_id, created, partition_id, partition_offset, expires
@@ -19,7 +21,8 @@ and event_id = %(event_id)s
 -- Headers that a client has quoted are compared as they are quoted by it and by us.
 select letter.partition, letter.record_offset, letter.reason, letter.failed_at,
   (extract(epoch from letter.record_time) * 1000)::bigint as record_time,
-  letter.key, letter.header_names, letter.header_values
+  letter.key, letter.header_names, letter.header_values,
+  coalesce(letter.topic_id = %(topic_id)s, true) as may_be_in_topic
 from grnry.dead_letters as letter
 where letter.deployment = %(deployment)s and letter.topic = %(topic)s
   and letter.state in ('failed', 'queued')

@@ -123,8 +123,8 @@ class LiveTable:
     def key_of(self, record: Record) -> bytes | None:
         return self._rows.key_of(record.key(), record.value())
 
-    def outdates(self, lines: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
-        return [(key, key) for key in {*map(key_in, lines)}]
+    def outdates(self, lines: Sequence[bytes]) -> list[tuple[int, bytes, bytes]]:
+        return [(at, key, key) for at, key in enumerate(map(key_in, lines))]
 
     def stored_keys(self, connection: Connection, lines: Sequence[bytes]) -> set[bytes]:
         keys = {str(self._rows.id_of(key)): key for key in map(key_in, lines)}
