@@ -26,6 +26,8 @@ class Lease:
 
     epoch: int
     next_offset: int | None
+    leader_epoch: int | None = None
+    """Of the log, when the record before the next offset was written; where it is known."""
 
 
 class LeaseLost(GranaryError):  # noqa: N818
@@ -94,6 +96,7 @@ class Leases:
         connection: psycopg.Connection[DictRow],
         leases: Mapping[Partition, Lease],
         offsets: Mapping[Partition, int],
+        leader_epochs: Mapping[Partition, int | None],
     ) -> None:
         """Within a sink's transaction: lock the rows, check the epochs, move the offsets."""
         partitions = list(offsets)
@@ -101,6 +104,7 @@ class Leases:
             **self._places(partitions),
             "epochs": [leases[partition].epoch for partition in partitions],
             "offsets": list(offsets.values()),
+            "leader_epochs": [leader_epochs.get(partition) for partition in partitions],
         }
         _expect(partitions, connection.execute(self._queries.move, values).fetchall())
 
@@ -120,5 +124,8 @@ def _expect(partitions: Sequence[Partition], found: Sequence[DictRow]) -> None:
 
 def _leases(rows: Iterable[DictRow]) -> dict[Partition, Lease]:
     return {
-        (row["topic"], row["partition"]): Lease(row["epoch"], row["next_offset"]) for row in rows
+        (row["topic"], row["partition"]): Lease(
+            row["epoch"], row["next_offset"], row["leader_epoch"]
+        )
+        for row in rows
     }

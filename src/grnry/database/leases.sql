@@ -44,8 +44,10 @@ on conflict (deployment, topic, partition) do update set
   backend_start = excluded.backend_start,
   next_offset = case when leases.topic_id <> excluded.topic_id then null
     else leases.next_offset end,
+  leader_epoch = case when leases.topic_id <> excluded.topic_id then null
+    else leases.leader_epoch end,
   topic_id = coalesce(excluded.topic_id, leases.topic_id)
-returning topic, partition, epoch, next_offset;
+returning topic, partition, epoch, next_offset, leader_epoch;
 
 -- name: reclaim
 -- After a broken connection: only what nobody has taken over meanwhile.
@@ -58,7 +60,7 @@ from unnest(%(topics)s::text[], %(partitions)s::int[]) as place (topic, partitio
 where activity.pid = pg_backend_pid()
   and lease.deployment = %(deployment)s and lease.owner = %(owner)s
   and lease.topic = place.topic and lease.partition = place.partition
-returning lease.topic, lease.partition, lease.epoch, lease.next_offset;
+returning lease.topic, lease.partition, lease.epoch, lease.next_offset, lease.leader_epoch;
 
 -- name: release
 update grnry.leases as lease
@@ -81,9 +83,10 @@ for update of lease;
 
 -- name: move
 update grnry.leases as lease
-set next_offset = place.next_offset
-from unnest(%(topics)s::text[], %(partitions)s::int[], %(epochs)s::bigint[], %(offsets)s::bigint[])
-  as place (topic, partition, epoch, next_offset)
+set next_offset = place.next_offset, leader_epoch = place.leader_epoch
+from unnest(%(topics)s::text[], %(partitions)s::int[], %(epochs)s::bigint[], %(offsets)s::bigint[],
+    %(leader_epochs)s::int[])
+  as place (topic, partition, epoch, next_offset, leader_epoch)
 where lease.deployment = %(deployment)s
   and lease.topic = place.topic and lease.partition = place.partition
   and lease.epoch = place.epoch

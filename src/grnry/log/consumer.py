@@ -17,7 +17,8 @@ from confluent_kafka import Consumer as Client
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from grnry.log.cluster import Cluster
-from grnry.log.records import Gap, LogAway, Partition, Record
+from grnry.log.divergence import divergences, place_of
+from grnry.log.records import Gap, LogAway, Partition, Position, Record
 from grnry.log.refusals import LOST_PLACE, commit_refusals, refusals
 
 logger = logging.getLogger(__name__)
@@ -56,7 +57,8 @@ class Consumer:
     """Reads one topic as a member of a group.
 
     What the reader wants and the log does not have (any more) is told to `on_gap`, or logged; it is
-    never passed over in silence.
+    never passed over in silence. So is a log that has lost its end and has other records there by
+    now: leader epochs tell.
     """
 
     def __init__(
@@ -71,14 +73,15 @@ class Consumer:
         self._topic = topic
         self._leaves = membership.leaves
         self._on_gap = on_gap or _log_gap
-        self._promised: dict[Partition, int | None] = {}
-        self._missing: dict[Partition, int] = {}
+        self._promised: dict[Partition, Position | None] = {}
+        self._missing: dict[Partition, Position] = {}
         self._has_revoked = False
         self.is_member = False
         self.trouble = ""
+        self._cluster = Cluster.at(cluster)
         self._client = Client(
             {
-                **Cluster.at(cluster).conf(),
+                **self._cluster.conf(),
                 "client.id": membership.member,
                 "group.id": membership.group,
                 "group.instance.id": membership.member,
@@ -145,14 +148,14 @@ class Consumer:
 
     # Where to read
 
-    def start(self, offsets: Mapping[Partition, int | None]) -> None:
-        """Read granted partitions from these offsets; from the beginning where there is none."""
+    def start(self, positions: Mapping[Partition, Position | None]) -> None:
+        """Read granted partitions from there; from the beginning where that is nowhere."""
         # Offset 0, not "the beginning": what has to be asked for first would miss the fetch that
         # the others begin, and wait for its end. Where retention took 0, reading begins after it.
-        self._promised.update(offsets)
+        self._promised.update(positions)
         with refusals():
             self._client.incremental_assign(
-                [TopicPartition(*partition, offset or 0) for partition, offset in offsets.items()]
+                [place_of(partition, position) for partition, position in positions.items()]
             )
 
     def seek(self, offsets: Mapping[Partition, int]) -> None:
@@ -161,7 +164,7 @@ class Consumer:
             self._client.incremental_unassign([TopicPartition(*one) for one in offsets])
         for partition in offsets:
             self._missing.pop(partition, None)
-        self.start(offsets)
+        self.start({partition: Position(offset) for partition, offset in offsets.items()})
 
     def pause(self, partitions: Sequence[Partition]) -> None:
         self._client.pause([TopicPartition(*partition) for partition in partitions])
@@ -211,7 +214,7 @@ class Consumer:
         if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - the library's own name
             partition = (str(message.topic()), int(message.partition() or 0))
             if partition in self._promised:
-                self._missing[partition] = int(message.offset() or 0)
+                self._missing[partition] = self._wanted(partition, message.offset())
             return False
         # Of what ends the library's reading for ever the error itself does not always say so.
         if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001
@@ -219,25 +222,54 @@ class Consumer:
         self.trouble = str(error.str())
         return False
 
+    def _wanted(self, partition: Partition, offset: int | None) -> Position:
+        """What is not there. Of a log that has lost its end the library does not say it."""
+        (read,) = self._client.position([TopicPartition(*partition)])
+        wanted = self._promised[partition] or Position(0)
+        if read.offset >= 0:
+            wanted = Position(read.offset, read.leader_epoch)
+        return wanted if offset is None else Position(offset, wanted.leader_epoch)
+
     def _go_on_behind_gaps(self) -> None:
         """Read on from what is there, and tell what is not; tried again while brokers are away."""
-        for partition, wanted in list(self._missing.items()):
-            place = TopicPartition(*partition)
-            try:
-                found: tuple[int, int] | None = self._client.get_watermark_offsets(
-                    place, LOOK_SECONDS, cached=False
-                )
-            except KafkaException as error:
-                self.trouble = str(error.args[0].str())
-                return
-            if found is None:
-                return
-            del self._missing[partition]
-            self._client.incremental_unassign([place])
-            begins_anywhere = self._promised[partition] is None
-            self.start({partition: found[0]})
-            if not begins_anywhere or wanted > found[1]:
-                self._on_gap(Gap(partition, wanted, found[0]))
+        try:
+            found = self._where_to_go_on()
+        except LogAway as error:
+            self.trouble = error.message
+            return
+        for partition, offset in found.items():
+            wanted = self._missing.pop(partition)
+            begins_anywhere = self._promised[partition] is None and wanted.offset == 0
+            self._client.incremental_unassign([TopicPartition(*partition)])
+            self.start({partition: Position(offset)})
+            if wanted.offset != offset and not begins_anywhere:
+                is_cut = wanted.offset > offset and wanted.leader_epoch is not None
+                self._on_gap(Gap(partition, wanted.offset, offset, is_cut))
+
+    def _where_to_go_on(self) -> dict[Partition, int]:
+        """The first records that are there, of partitions of which brokers tell it in time."""
+        found = {partition: self._beginning(partition) for partition in self._missing}
+        doubtful = {
+            partition: wanted
+            for partition, wanted in self._missing.items()
+            if wanted.leader_epoch is not None and wanted.offset > found[partition]
+        }
+        if doubtful:
+            parted = divergences(self._cluster, doubtful, LOOK_SECONDS)
+            found = {p: offset for p, offset in found.items() if p not in doubtful} | parted
+        for partition in self._missing.keys() - found.keys():
+            logger.warning("%s/%d: brokers do not say which of it is still there.", *partition)
+        return found
+
+    def _beginning(self, partition: Partition) -> int:
+        place = TopicPartition(*partition)
+        try:
+            span = self._client.get_watermark_offsets(place, LOOK_SECONDS, cached=False)
+        except KafkaException as error:
+            raise LogAway(str(error.args[0].str())) from error
+        if span is None:
+            raise LogAway
+        return int(span[0])
 
     # What is stored
 

@@ -30,6 +30,12 @@ class Batch:
     lines: list[bytes] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
     offsets: dict[Partition, int] = field(default_factory=dict)
+    epochs: dict[Partition, int | None] = field(default_factory=dict)
+    """The leader epoch of the last record that was read of each partition.
+
+    It stays where a later part of the batch is left out: any epoch will do that is not older than
+    that of the last record before the offset, and that the log had come to when it was read.
+    """
     weight: int = 0
     """Bytes of what was read."""
 
@@ -53,7 +59,9 @@ class Batch:
                 kept.append(record)
         self.weight += sum(map(len, lines[before:]))
         # The last record of each partition wins, so a dictionary of all is the newest of each.
-        self.offsets |= {(r.topic(), r.partition()): r.offset() + 1 for r in records}
+        newest = {(r.topic(), r.partition()): r for r in records}
+        self.offsets |= {partition: r.offset() + 1 for partition, r in newest.items()}
+        self.epochs |= {partition: r.leader_epoch() for partition, r in newest.items()}
 
     def is_mistaken(self, target: Target) -> bool:
         """Whether one of its dead letters can be stored, as the target sees it by now."""
@@ -131,6 +139,7 @@ class Batch:
             [line for _, line in kept],
             [letter for letter in self.dead if wanted(letter.record)],
             offsets,
+            self.epochs,
         )
 
 

@@ -20,7 +20,7 @@ import psycopg
 
 from grnry.database.leases import LeaseLost, Partition
 from grnry.log.consumer import Consumer
-from grnry.log.records import Gap, Record
+from grnry.log.records import Gap, Position, Record
 from grnry.sinks.batch import Batch
 from grnry.sinks.group_watch import GroupWatch, PartitionsForgotten
 from grnry.sinks.looks import Looks
@@ -67,7 +67,7 @@ class Engine:
         self._is_writing = threading.Event()
         self._reading: set[Partition] = set()
         self._granted: set[Partition] = set()
-        self._started: queue.SimpleQueue[dict[Partition, int | None]] = queue.SimpleQueue()
+        self._started: queue.SimpleQueue[dict[Partition, Position | None]] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._give_up = threading.Event()
         self._patience = Patience(writer, status, pace, self._give_up)
@@ -76,6 +76,7 @@ class Engine:
         self._rest = Rest(writer)
         self._lock = threading.Lock()
         self._stored: dict[Partition, int] = {}
+        self._back: dict[Partition, int] = {}
         self._done: list[Batch] = []  # the reader frees them: the server would wait for a writer
 
     def run(self, consumer: Callable[["Engine"], Consumer]) -> None:
@@ -128,6 +129,7 @@ class Engine:
                 self._hand_over(records)
             else:
                 self._slots.release()
+            self._go_back()
 
     def _idle_seconds(self) -> float:
         """How long to wait for records; not long while there is something else to see to."""
@@ -149,6 +151,8 @@ class Engine:
         """
         deadline = time.monotonic() + self._pace.batch_seconds
         while (room := batch.room(self._pace.batch_size)) > 0 and time.monotonic() < deadline:
+            if self._back:  # what comes next is of another log
+                break
             wait = 0.005 if self._is_writing.is_set() else 0
             more = self._consumer.read(min(room, self._piece), wait)
             if not more and not self._is_writing.is_set():
@@ -184,12 +188,13 @@ class Engine:
         if late:
             logger.warning("A paused partition gave a record; it is read again after a restart.")
             raise RuntimeError("a paused partition gave a record")
+        self._go_back()
         self._tell_trouble()
 
     def _start_granted(self) -> None:
         while not self._started.empty():
-            offsets = self._started.get()
-            mine = {p: offset for p, offset in offsets.items() if p in self._granted}
+            positions = self._started.get()
+            mine = {p: position for p, position in positions.items() if p in self._granted}
             self._granted -= mine.keys()
             self._reading |= mine.keys()
             if mine:
@@ -206,8 +211,13 @@ class Engine:
         """Where the log lost its end, what is new stands where something stored has stood."""
         logger.error("%s.", gap)
         if gap.wanted > gap.found:
-            place = {gap.partition: gap.found}
-            self._work.put(lambda: self._patience.persist(lambda: self._writer.go_back(place)))
+            self._back[gap.partition] = gap.found
+
+    def _go_back(self) -> None:
+        """After what was read before, and before what is read next."""
+        if self._back:
+            places, self._back = self._back, {}
+            self._work.put(lambda: self._patience.persist(lambda: self._writer.go_back(places)))
 
     def _release_all(self) -> None:
         self._release(list(self._reading))

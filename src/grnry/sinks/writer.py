@@ -18,6 +18,7 @@ from psycopg.rows import DictRow, dict_row
 from grnry.database.connection import SESSION
 from grnry.database.leases import Lease, LeaseLost, Leases, Partition
 from grnry.deployments.worker import CannotGoOn
+from grnry.log.records import Position
 from grnry.sinks import dead_letters
 from grnry.sinks.batch import Batch, DeadLetter
 from grnry.sinks.narrowing import store_narrowed
@@ -75,12 +76,12 @@ class Writer:
 
     def take(
         self, partitions: Sequence[Partition], topic_id: str | None = None
-    ) -> dict[Partition, int | None]:
+    ) -> dict[Partition, Position | None]:
         """Take partitions over; answers from where each goes on."""
         taken = self._leases.take(self._connect(), partitions, topic_id)
         self._held |= taken
         self.lost -= taken.keys()
-        return {partition: lease.next_offset for partition, lease in taken.items()}
+        return {partition: _position(lease) for partition, lease in taken.items()}
 
     def release(self, partitions: Sequence[Partition]) -> None:
         for partition in partitions:
@@ -90,12 +91,15 @@ class Writer:
             self._leases.release(self._connection, partitions)
 
     def go_back(self, offsets: Mapping[Partition, int]) -> None:
-        """What is read from there on is stored, though more was stored once."""
+        """What is read from there on is stored, though more was stored once.
+
+        The epoch of what comes before is unknown until something is stored.
+        """
         connection = self._connect()
         offsets = {p: offset for p, offset in offsets.items() if p in self._held}
         try:
             with connection.transaction():
-                self._leases.move(connection, self._held, offsets)
+                self._leases.move(connection, self._held, offsets, {})
         except LeaseLost as lost:
             self._lose(lost.partitions)
             return
@@ -163,7 +167,7 @@ class Writer:
     def _store(self, connection: psycopg.Connection[DictRow], batch: Batch) -> None:
         try:
             with connection.transaction():
-                self._leases.move(connection, self._held, batch.offsets)
+                self._leases.move(connection, self._held, batch.offsets, batch.epochs)
                 is_older = self._target.refresh(connection, batch.lines)
                 # What could not be stored has no line that tells when it was refused.
                 if is_older or batch.is_mistaken(self._target):
@@ -179,7 +183,7 @@ class Writer:
         else:
             return
         with connection.transaction():
-            self._leases.move(connection, self._held, batch.offsets)
+            self._leases.move(connection, self._held, batch.offsets, batch.epochs)
             bad = store_narrowed(connection, self._target, batch)
             self._expect_none(bad)
             good = batch.leaving_out(bad)
@@ -233,3 +237,9 @@ class Writer:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _position(lease: Lease) -> Position | None:
+    if lease.next_offset is None:
+        return None
+    return Position(lease.next_offset, lease.leader_epoch)
