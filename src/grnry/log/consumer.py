@@ -7,9 +7,10 @@ out, and go when the reader has finished what is in hand.
 """
 
 import contextlib
+import itertools
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
@@ -74,8 +75,10 @@ class Consumer:
         self._leaves = membership.leaves
         self._on_gap = on_gap or _log_gap
         self._promised: dict[Partition, Position | None] = {}
-        self._missing: dict[Partition, Position] = {}
-        self._has_revoked = False
+        self._missing: dict[Partition, int] = {}
+        self._doubtful: dict[Partition, Position] = {}
+        self._is_paused = False
+        self._revoked: set[Partition] = set()
         self.is_member = False
         self.trouble = ""
         self._cluster = Cluster.at(cluster)
@@ -140,9 +143,8 @@ class Consumer:
         # callback ends the thread past every `except`.
         started = [p for p in partitions if (p.topic, p.partition) in self._promised]
         for partition in gone:
-            self._promised.pop(partition, None)
-            self._missing.pop(partition, None)
-        self._has_revoked = True
+            self._forget(partition)
+        self._revoked.update(gone)
         with contextlib.suppress(KafkaException):
             client.incremental_unassign(started)
 
@@ -152,6 +154,13 @@ class Consumer:
         """Read granted partitions from there; from the beginning where that is nowhere."""
         # Offset 0, not "the beginning": what has to be asked for first would miss the fetch that
         # the others begin, and wait for its end. Where retention took 0, reading begins after it.
+        #
+        # The library compares epochs when a leader has a new one, but not here.
+        doubtful = {p: each for p, each in positions.items() if each and each.is_comparable}
+        self._doubtful |= doubtful
+        self._assign({p: each for p, each in positions.items() if p not in doubtful})
+
+    def _assign(self, positions: Mapping[Partition, Position | None]) -> None:
         self._promised.update(positions)
         with refusals():
             self._client.incremental_assign(
@@ -161,15 +170,24 @@ class Consumer:
     def seek(self, offsets: Mapping[Partition, int]) -> None:
         """Go on from there in partitions that were started; nothing of before is handed out."""
         with refusals():
-            self._client.incremental_unassign([TopicPartition(*one) for one in offsets])
+            self._client.incremental_unassign(
+                [TopicPartition(*one) for one in offsets if one in self._promised]
+            )
         for partition in offsets:
-            self._missing.pop(partition, None)
-        self.start({partition: Position(offset) for partition, offset in offsets.items()})
+            self._forget(partition)
+        self._assign({partition: Position(offset) for partition, offset in offsets.items()})
+
+    def _forget(self, partition: Partition) -> None:
+        self._promised.pop(partition, None)
+        self._missing.pop(partition, None)
+        self._doubtful.pop(partition, None)
 
     def pause(self, partitions: Sequence[Partition]) -> None:
+        self._is_paused = True
         self._client.pause([TopicPartition(*partition) for partition in partitions])
 
     def resume(self, partitions: Sequence[Partition]) -> None:
+        self._is_paused = False
         self._client.resume([TopicPartition(*partition) for partition in partitions])
 
     # Reading
@@ -177,9 +195,12 @@ class Consumer:
     def read(self, most: int, seconds: float) -> list[Record]:
         """What is there, up to `most` records; waits up to `seconds` where nothing is.
 
+        A call that tells of a gap gives no records: what comes next is from behind it.
         Raises LogAway where this consumer never goes on: another has come under its name, say.
         """
-        self._has_revoked = False
+        self._revoked.clear()
+        if self._has_told_of_gaps():
+            return []
         try:
             messages = self._client.consume(most, 0)
             if not messages and seconds:
@@ -191,11 +212,9 @@ class Consumer:
         except KafkaException as error:
             raise LogAway(str(error.args[0].str())) from error
         records = cast(list[Record], [m for m in messages if self._is_record(m)])
-        if self._has_revoked:
+        if gone := self._revoked:
             # What the library had taken up before it told us would be handed out after all.
-            records = [one for one in records if (one.topic(), one.partition()) in self._promised]
-        if self._missing:
-            self._go_on_behind_gaps()
+            records = [one for one in records if (one.topic(), one.partition()) not in gone]
         return records
 
     def _ask_whether_it_is_over(self) -> None:
@@ -214,7 +233,7 @@ class Consumer:
         if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - the library's own name
             partition = (str(message.topic()), int(message.partition() or 0))
             if partition in self._promised:
-                self._missing[partition] = self._wanted(partition, message.offset())
+                self._stop_at_gap(partition, message.offset())
             return False
         # Of what ends the library's reading for ever the error itself does not always say so.
         if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001
@@ -222,54 +241,58 @@ class Consumer:
         self.trouble = str(error.str())
         return False
 
-    def _wanted(self, partition: Partition, offset: int | None) -> Position:
-        """What is not there. Of a log that has lost its end the library does not say it."""
-        (read,) = self._client.position([TopicPartition(*partition)])
-        wanted = self._promised[partition] or Position(0)
-        if read.offset >= 0:
-            wanted = Position(read.offset, read.leader_epoch)
-        return wanted if offset is None else Position(offset, wanted.leader_epoch)
-
-    def _go_on_behind_gaps(self) -> None:
-        """Read on from what is there, and tell what is not; tried again while brokers are away."""
-        try:
-            found = self._where_to_go_on()
-        except LogAway as error:
-            self.trouble = error.message
+    def _stop_at_gap(self, partition: Partition, offset: int | None) -> None:
+        """The library does not say the offset where it is the log that has lost its end."""
+        if offset is not None:
+            self._missing[partition] = offset
             return
-        for partition, offset in found.items():
-            wanted = self._missing.pop(partition)
-            begins_anywhere = self._promised[partition] is None and wanted.offset == 0
-            self._client.incremental_unassign([TopicPartition(*partition)])
-            self.start({partition: Position(offset)})
-            if wanted.offset != offset and not begins_anywhere:
-                is_cut = wanted.offset > offset and wanted.leader_epoch is not None
-                self._on_gap(Gap(partition, wanted.offset, offset, is_cut))
+        (read,) = self._client.position([TopicPartition(*partition)])
+        started = self._promised.pop(partition) or Position(0)
+        is_read = read.offset >= 0
+        self._doubtful[partition] = Position(read.offset, read.leader_epoch) if is_read else started
+        self._client.incremental_unassign([TopicPartition(*partition)])
 
-    def _where_to_go_on(self) -> dict[Partition, int]:
-        """The first records that are there, of partitions of which brokers tell it in time."""
-        found = {partition: self._beginning(partition) for partition in self._missing}
-        doubtful = {
-            partition: wanted
-            for partition, wanted in self._missing.items()
-            if wanted.leader_epoch is not None and wanted.offset > found[partition]
-        }
-        if doubtful:
-            parted = divergences(self._cluster, doubtful, LOOK_SECONDS)
-            found = {p: offset for p, offset in found.items() if p not in doubtful} | parted
-        for partition in self._missing.keys() - found.keys():
-            logger.warning("%s/%d: brokers do not say which of it is still there.", *partition)
-        return found
+    def _has_told_of_gaps(self) -> bool:
+        """Read on from what is there, and tell what is not; tried again while brokers are away."""
+        has_told = False
+        if not self._is_paused:
+            try:
+                for gap in itertools.chain(self._cut_off(), self._gone()):
+                    has_told = True
+                    self._on_gap(gap)
+            except LogAway as error:
+                self.trouble = error.message
+        return has_told
 
-    def _beginning(self, partition: Partition) -> int:
-        place = TopicPartition(*partition)
-        try:
-            span = self._client.get_watermark_offsets(place, LOOK_SECONDS, cached=False)
-        except KafkaException as error:
-            raise LogAway(str(error.args[0].str())) from error
-        if span is None:
-            raise LogAway
-        return int(span[0])
+    def _cut_off(self) -> Iterator[Gap]:
+        """Start where the log still has what was read before; else where the two part."""
+        if not self._doubtful:
+            return
+        for partition, found in divergences(self._cluster, self._doubtful, LOOK_SECONDS).items():
+            wanted = self._doubtful.pop(partition)
+            is_cut = found < wanted.offset
+            self._assign({partition: Position(found) if is_cut else wanted})
+            if is_cut:
+                yield Gap(partition, wanted.offset, found, is_cut)
+        for partition in self._doubtful:
+            logger.warning("%s/%d: brokers do not say where its epochs end.", *partition)
+
+    def _gone(self) -> Iterator[Gap]:
+        """Start at the beginning of logs that do not have the offset (any more)."""
+        for partition, wanted in list(self._missing.items()):
+            place = TopicPartition(*partition)
+            try:
+                span = self._client.get_watermark_offsets(place, LOOK_SECONDS, cached=False)
+            except KafkaException as error:
+                raise LogAway(str(error.args[0].str())) from error
+            if span is None:
+                raise LogAway
+            begins_anywhere = self._promised[partition] is None and wanted == 0
+            del self._missing[partition]
+            self._client.incremental_unassign([place])
+            self._assign({partition: Position(span[0])})
+            if wanted != span[0] and not begins_anywhere:
+                yield Gap(partition, wanted, span[0])
 
     # What is stored
 

@@ -1,7 +1,8 @@
 """Where a log that has lost its end parts from what was read of it.
 
-Brokers know at which offset each leader epoch ended. The client library asks them before it reads
-from a position with an epoch, and moves a reader that may begin anywhere to where the two part.
+Brokers know at which offset each leader epoch ended. A client that hears of a topic for the first
+time compares that with a position that has an epoch; where it may begin anywhere, it goes to where
+the two part.
 """
 
 import logging
@@ -44,7 +45,10 @@ def divergences(
             "auto.offset.reset": "earliest",
             "isolation.level": "read_committed",
             "enable.partition.eof": True,
+            # One record of each is enough, and who is at the end need not wait for more.
             "queued.min.messages": 1,
+            "max.partition.fetch.bytes": 16 * 1024,
+            "fetch.wait.max.ms": 10,
             "log_level": 0,
         },
         logger=logger,
