@@ -299,6 +299,32 @@ def test_a_topic_that_was_made_again_is_read_from_its_beginning(
     assert second.take([ZERO, ONE], "two") == {ZERO: Position(2), ONE: None}
 
 
+def test_the_leader_epoch_of_the_last_record_stays_beside_the_offset(
+    make_writer: MakeWriter, look: Look
+) -> None:
+    writer = make_writer("first")
+    writer.take([ZERO, ONE], "one")
+    writer.write(
+        batch(
+            Made(0, b"{}", headers(event_id=b"a"), epoch=5),
+            Made(1, b"{", headers(event_id=b"b"), epoch=7),
+            in_partition(1, Made(9, b"{}", headers(event_id=b"c"))),
+        )
+    )
+    assert writer.take([ZERO, ONE], "one") == {ZERO: Position(2, 7), ONE: Position(10)}
+    look.end_backends()
+    with pytest.raises(psycopg.OperationalError):
+        writer.write(batch(Made(2, b"{}", headers(event_id=b"d"), epoch=8)))
+    writer.write(batch(Made(2, b"{}", headers(event_id=b"d"), epoch=8)))
+    second = make_writer("second")
+    assert second.take([ZERO], "one") == {ZERO: Position(3, 8)}
+    second.go_back({ZERO: 1})
+    assert second.take([ZERO], "one") == {ZERO: Position(1)}
+    second.write(batch(Made(1, b"{}", headers(event_id=b"e"), epoch=9)))
+    assert second.take([ZERO], "two") == {ZERO: None}
+    assert look.rows("select distinct leader_epoch from grnry.leases") == [{"leader_epoch": None}]
+
+
 def test_an_older_topics_dead_letter_does_not_stand_in_for_another(
     writer: Writer, look: Look
 ) -> None:
