@@ -23,16 +23,14 @@ PARTITIONS = 2
 class LosingLog:
     """A broker whose files somebody changes; the records of one topic."""
 
-    def __init__(self, broker: RunningBroker | ApacheKafka, cluster: Cluster, topic: str) -> None:
+    def __init__(
+        self, broker: RunningBroker | ApacheKafka, cluster: Cluster, data: Path, topic: str
+    ) -> None:
         self.cluster = cluster
         self.topic = topic
         self._broker = broker
-        self._producer: Producer | None = None
-
-        def is_made() -> bool:
-            return Admin(cluster).create_topic(topic, PARTITIONS, 1, {})
-
-        assert is_made()
+        self._data = data
+        assert Admin(cluster).create_topic(topic, PARTITIONS, 1, {})
 
     def folder(self, partition: int) -> Path:
         """Where the files of a partition are."""
@@ -71,13 +69,23 @@ class LosingLog:
         for path, size in sizes.items():
             os.truncate(path, size)
 
+    def copy(self) -> Path:
+        """A backup of the whole folder."""
+        made = self._data.with_name("copy")
+        shutil.copytree(self._data, made)
+        return made
+
+    def put_back(self, copy: Path) -> None:
+        shutil.rmtree(self._data)
+        copy.rename(self._data)
+
 
 class LosingEmbedded(LosingLog):
     def __init__(self, folder: Path, topic: str) -> None:
-        self._data = folder / "log"
-        broker = RunningBroker(self._data)
+        data = folder / "log"
+        broker = RunningBroker(data)
         broker.start()
-        super().__init__(broker, Cluster(broker.address), topic)
+        super().__init__(broker, Cluster(broker.address), data, topic)
 
     def folder(self, partition: int) -> Path:
         return self._data / "topics" / self.topic / str(partition)
@@ -88,22 +96,11 @@ class LosingEmbedded(LosingLog):
         used = json.loads((self._data / "broker.json").read_bytes())["epoch"]
         wait_until(lambda: time.time() - EPOCHS_SINCE > used + 1)
 
-    def copy(self) -> Path:
-        """A backup, made while it runs."""
-        made = self._data.with_name("copy")
-        shutil.copytree(self._data, made)
-        return made
-
-    def put_back(self, copy: Path) -> None:
-        shutil.rmtree(self._data)
-        copy.rename(self._data)
-
 
 class LosingKafka(LosingLog):
     def __init__(self, folder: Path, topic: str) -> None:
-        self._data = folder / "kafka" / "data"
         broker = ApacheKafka(folder / "kafka", make(folder / "certificates"))
-        super().__init__(broker, broker.plain, topic)
+        super().__init__(broker, broker.plain, folder / "kafka" / "data", topic)
 
     def folder(self, partition: int) -> Path:
         return self._data / f"{self.topic}-{partition}"

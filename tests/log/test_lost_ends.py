@@ -1,5 +1,7 @@
 """A reader whose log has lost its end is told where the two part, and misses nothing after that."""
 
+import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ import pytest
 from grnry.log.records import Gap, Outgoing
 from tests.log.broker.running import wait_until
 from tests.log.contract.reading import Reader
-from tests.log.losing import LosingEmbedded
+from tests.log.losing import LosingEmbedded, LosingKafka
 
 ZERO, ONE = ("t", 0), ("t", 1)
 MakeReader = Callable[..., Reader]
@@ -170,3 +172,35 @@ def test_what_is_compared_may_move_to_another_member(
 
     wait_until(has_all)
     assert one.gaps + two.gaps == [Gap(ZERO, 70, 50, is_cut=True)]
+
+
+def test_a_kafka_whose_epochs_went_back_is_read_from_its_beginning(tmp_path: Path) -> None:
+    """Its whole folder is an older copy: what it says of epochs is of another life."""
+    if not all(map(shutil.which, ("java", "mvn"))) and "CI" not in os.environ:
+        pytest.skip("Java or Maven is not installed")
+    log = LosingKafka(tmp_path, "t")
+    runs = Reader(log.cluster, "t", "runs", offsets={ZERO: 0}, group="runs")
+    try:
+        log.write(of_zero("kept", 50))
+        log.stop()
+        copy = log.copy()
+        for _ in range(3):
+            log.start()
+            log.write(of_zero("lost", 10))
+            log.stop()
+        log.start()
+        wait_until(lambda: len(runs.step().records) == 80, 120)
+        offsets, epochs = dict(runs.offsets), dict(runs.epochs)
+        log.stop()
+        log.put_back(copy)
+        log.start()
+        log.write(of_zero("new", 200))
+        wait_until(lambda: "new 199" in runs.step().values, 120)
+        was_away = Reader(log.cluster, "t", "away", offsets=offsets, epochs=epochs, group="away")
+        wait_until(lambda: "new 199" in was_away.step().values, 120)
+        was_away.consumer.close()
+        assert runs.gaps == was_away.gaps == [Gap(ZERO, 80, 0, is_cut=True)]
+        assert [record.offset() for record in was_away.records] == list(range(250))
+    finally:
+        runs.consumer.close()
+        log.stop()

@@ -162,6 +162,8 @@ class Consumer:
 
     def _assign(self, positions: Mapping[Partition, Position | None]) -> None:
         self._promised.update(positions)
+        if not positions:
+            return
         with refusals():
             self._client.incremental_assign(
                 [place_of(partition, position) for partition, position in positions.items()]

@@ -46,9 +46,11 @@ def divergences(
             "isolation.level": "read_committed",
             "enable.partition.eof": True,
             # One record of each is enough, and who is at the end need not wait for more.
-            "queued.min.messages": 1,
+            "queued.min.messages": 1000,
             "max.partition.fetch.bytes": 16 * 1024,
             "fetch.wait.max.ms": 10,
+            "fetch.error.backoff.ms": 20,
+            "fetch.queue.backoff.ms": 10,
             "log_level": 0,
         },
         logger=logger,
@@ -73,6 +75,7 @@ def _first_offsets(
                 # Never behind what was read: records that nobody may see can lie in between.
                 there = min(int(message.offset() or 0), read[partition].offset)
                 found.setdefault(partition, there)
+                client.pause([TopicPartition(*partition)])
     return found
 
 
