@@ -199,7 +199,9 @@ def test_a_kafka_whose_epochs_went_back_is_read_from_its_beginning(tmp_path: Pat
         was_away = Reader(log.cluster, "t", "away", offsets=offsets, epochs=epochs, group="away")
         wait_until(lambda: "new 199" in was_away.step().values, 120)
         was_away.consumer.close()
-        assert runs.gaps == was_away.gaps == [Gap(ZERO, 80, 0, is_cut=True)]
+        assert was_away.gaps == [Gap(ZERO, 80, 0, is_cut=True)]
+        # It may have looked before anything new was written.
+        assert [(gap.wanted, gap.found) for gap in runs.gaps] == [(80, 0)]
         assert [record.offset() for record in was_away.records] == list(range(250))
     finally:
         runs.consumer.close()

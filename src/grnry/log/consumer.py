@@ -294,7 +294,8 @@ class Consumer:
             self._client.incremental_unassign([place])
             self._assign({partition: Position(span[0])})
             if wanted != span[0] and not begins_anywhere:
-                yield Gap(partition, wanted, span[0])
+                # What a log has and does not give has an epoch that it has not come to.
+                yield Gap(partition, wanted, span[0], is_cut=span[0] < wanted <= span[1])
 
     # What is stored
 
