@@ -76,7 +76,7 @@ class Consumer:
         self._on_gap = on_gap or _log_gap
         self._promised: dict[Partition, Position | None] = {}
         self._missing: dict[Partition, int] = {}
-        self._doubtful: dict[Partition, Position] = {}
+        self._waiting: dict[Partition, Position | None] = {}
         self._is_paused = False
         self._revoked: set[Partition] = set()
         self.is_member = False
@@ -154,11 +154,12 @@ class Consumer:
         """Read granted partitions from there; from the beginning where that is nowhere."""
         # Offset 0, not "the beginning": what has to be asked for first would miss the fetch that
         # the others begin, and wait for its end. Where retention took 0, reading begins after it.
-        #
-        # The library compares epochs when a leader has a new one, but not here.
-        doubtful = {p: each for p, each in positions.items() if each and each.is_comparable}
-        self._doubtful |= doubtful
-        self._assign({p: each for p, each in positions.items() if p not in doubtful})
+        # For the same reason all wait for those whose epochs are compared first: the library does
+        # that when a leader has a new one, but not here.
+        if _comparable(positions):
+            self._waiting |= positions
+        else:
+            self._assign(positions)
 
     def _assign(self, positions: Mapping[Partition, Position | None]) -> None:
         self._promised.update(positions)
@@ -182,7 +183,7 @@ class Consumer:
     def _forget(self, partition: Partition) -> None:
         self._promised.pop(partition, None)
         self._missing.pop(partition, None)
-        self._doubtful.pop(partition, None)
+        self._waiting.pop(partition, None)
 
     def pause(self, partitions: Sequence[Partition]) -> None:
         self._is_paused = True
@@ -251,7 +252,7 @@ class Consumer:
         (read,) = self._client.position([TopicPartition(*partition)])
         started = self._promised.pop(partition) or Position(0)
         is_read = read.offset >= 0
-        self._doubtful[partition] = Position(read.offset, read.leader_epoch) if is_read else started
+        self._waiting[partition] = Position(read.offset, read.leader_epoch) if is_read else started
         self._client.incremental_unassign([TopicPartition(*partition)])
 
     def _has_told_of_gaps(self) -> bool:
@@ -266,18 +267,19 @@ class Consumer:
                 self.trouble = error.message
         return has_told
 
-    def _cut_off(self) -> Iterator[Gap]:
+    def _cut_off(self) -> list[Gap]:
         """Start where the log still has what was read before; else where the two part."""
-        if not self._doubtful:
-            return
-        for partition, found in divergences(self._cluster, self._doubtful, LOOK_SECONDS).items():
-            wanted = self._doubtful.pop(partition)
-            is_cut = found < wanted.offset
-            self._assign({partition: Position(found) if is_cut else wanted})
-            if is_cut:
-                yield Gap(partition, wanted.offset, found, is_cut)
-        for partition in self._doubtful:
+        compared = _comparable(self._waiting)
+        found = divergences(self._cluster, compared, LOOK_SECONDS) if compared else {}
+        for partition in compared.keys() - found.keys():
             logger.warning("%s/%d: brokers do not say where its epochs end.", *partition)
+        cut = {p: offset for p, offset in found.items() if offset < compared[p].offset}
+        begin = {p: at for p, at in self._waiting.items() if p not in compared or p in found}
+        begin |= {partition: Position(offset) for partition, offset in cut.items()}
+        for partition in begin:
+            del self._waiting[partition]
+        self._assign(begin)
+        return [Gap(p, compared[p].offset, offset, is_cut=True) for p, offset in cut.items()]
 
     def _gone(self) -> Iterator[Gap]:
         """Start at the beginning of logs that do not have the offset (any more)."""
@@ -329,6 +331,13 @@ class Consumer:
                     self._client.consume(1, 0.01)
         with contextlib.suppress(KafkaException):  # as one that another of its name has replaced
             self._client.close()
+
+
+def _comparable(positions: Mapping[Partition, Position | None]) -> dict[Partition, Position]:
+    """Of which brokers can say whether their log is another one by now."""
+    return {
+        p: at for p, at in positions.items() if at and at.offset and at.leader_epoch is not None
+    }
 
 
 def _places(offsets: Mapping[Partition, int]) -> list[TopicPartition]:

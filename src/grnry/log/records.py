@@ -66,11 +66,6 @@ class Position:
     leader_epoch: int | None = None
     """Of the last record before it; where it is unknown, any log that has the offset will do."""
 
-    @property
-    def is_comparable(self) -> bool:
-        """Whether brokers can say that their log is another one by now."""
-        return self.offset > 0 and self.leader_epoch is not None
-
 
 @dataclass(frozen=True, slots=True)
 class Gap:
