@@ -184,12 +184,12 @@ def test_a_kafka_whose_epochs_went_back_is_read_from_its_beginning(tmp_path: Pat
         log.write(of_zero("kept", 50))
         log.stop()
         copy = log.copy()
-        for _ in range(3):
-            log.start()
-            log.write(of_zero("lost", 10))
-            log.stop()
         log.start()
-        wait_until(lambda: len(runs.step().records) == 80, 120)
+        log.write(of_zero("lost", 10))
+        log.stop()
+        log.start()
+        log.write(of_zero("lost", 10))
+        wait_until(lambda: len(runs.step().records) == 70, 120)
         offsets, epochs = dict(runs.offsets), dict(runs.epochs)
         log.stop()
         log.put_back(copy)
@@ -199,9 +199,9 @@ def test_a_kafka_whose_epochs_went_back_is_read_from_its_beginning(tmp_path: Pat
         was_away = Reader(log.cluster, "t", "away", offsets=offsets, epochs=epochs, group="away")
         wait_until(lambda: "new 199" in was_away.step().values, 120)
         was_away.consumer.close()
-        assert was_away.gaps == [Gap(ZERO, 80, 0, is_cut=True)]
+        assert was_away.gaps == [Gap(ZERO, 70, 0, is_cut=True)]
         # It may have looked before anything new was written.
-        assert [(gap.wanted, gap.found) for gap in runs.gaps] == [(80, 0)]
+        assert [(gap.wanted, gap.found) for gap in runs.gaps] == [(70, 0)]
         assert [record.offset() for record in was_away.records] == list(range(250))
     finally:
         runs.consumer.close()
