@@ -173,7 +173,7 @@ def waiting_port(broker: Broker, topic: str) -> Callable[[], None]:
 
     _until(are_members)
     for one in consumers:
-        one.start({(topic, 0): 0})
+        one.start({(topic, 0): None})
     return lambda: _close_all(consumers)
 
 

@@ -255,6 +255,9 @@ class Found:
     def timestamp(self) -> tuple[int, int]:
         return 1, int(self._given.get("time", 0))
 
+    def leader_epoch(self) -> int | None:
+        return None
+
 
 def test_records_are_printed_so_that_they_can_be_read() -> None:
     found = Found(None, key=b"\x07", headers=[("a", None), ("a", b"\xfe")], time=1)

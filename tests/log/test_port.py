@@ -9,7 +9,7 @@ import pytest
 from grnry.log.admin import Admin
 from grnry.log.consumer import Consumer, Membership
 from grnry.log.producer import Outcome, Producer
-from grnry.log.records import LogAway, Outgoing, Partition
+from grnry.log.records import LogAway, Outgoing, Partition, Position
 from tests.log.broker.running import RunningBroker, wait_until
 
 
@@ -50,7 +50,7 @@ class Reader:
     def step(self) -> "Reader":
         if self._granted:
             granted, self._granted = self._granted, []
-            self.consumer.start({each: self.offsets.get(each) for each in granted})
+            self.consumer.start({each: Position(self.offsets.get(each, 0)) for each in granted})
             self.mine.update(granted)
         for record in self.consumer.read(100, 0.05):
             self.read.append((record.value() or b"").decode())

@@ -18,6 +18,7 @@ class Made:
     number: int = 0
     of_topic: str = TOPIC
     of_key: bytes | None = b"a key"
+    epoch: int | None = None
 
     def topic(self) -> str:
         return self.of_topic
@@ -39,6 +40,9 @@ class Made:
 
     def timestamp(self) -> tuple[int, int]:
         return (1, self.time)
+
+    def leader_epoch(self) -> int | None:
+        return self.epoch
 
 
 def headers(correlation_id: bytes = b"u1", event_id: bytes = b"1", **others: bytes) -> Headers:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from grnry.persisters.event_store import EventStore
 from grnry.sinks.batch import LARGEST_BYTES, Batch
 from tests.sinks.records import TOPIC, Made, event, in_partition
@@ -27,6 +29,16 @@ def test_it_grows() -> None:
     batch.add([event(6)], TARGET)
     assert batch.offsets == {ZERO: 7, ONE: 10}
     assert batch.size == 6
+
+
+def test_the_epoch_of_the_last_record_is_that_of_what_is_left_of_the_batch() -> None:
+    batch = Batch.of([replace(event(1), epoch=5), replace(event(2), epoch=6)], TARGET)
+    batch.add([in_partition(1, replace(event(8), epoch=7))], TARGET)
+    assert batch.epochs == {ZERO: 6, ONE: 7}
+    assert batch.after({ZERO: 2}).epochs[ZERO] == 6
+    assert batch.without({ONE}).epochs[ZERO] == 6
+    batch.remake(TARGET)
+    assert batch.epochs == {ZERO: 6, ONE: 7}
 
 
 def test_without_partitions() -> None:

@@ -8,6 +8,7 @@ import pytest
 from psycopg.rows import DictRow
 
 from grnry.database.leases import Leases
+from grnry.log.records import Position
 from grnry.persisters.event_store import EventStore
 from grnry.sinks.batch import Batch
 from grnry.sinks.verdict import NoRowFits, Verdict, verdict_of
@@ -211,8 +212,8 @@ def test_a_topic_that_was_made_again_is_read_from_its_beginning(
     first, second = make_writer("first"), make_writer("second")
     assert first.take([ZERO, ONE], "one") == {ZERO: None, ONE: None}
     first.write(batch(event(0), in_partition(1, event(0, event_id=b"other"))))
-    assert first.take([ZERO], "one") == {ZERO: 1}
-    assert first.take([ZERO], None) == {ZERO: 1}
+    assert first.take([ZERO], "one") == {ZERO: Position(1)}
+    assert first.take([ZERO], None) == {ZERO: Position(1)}
     assert second.take([ZERO], "two") == {ZERO: None}
     second.write(batch(event(0, b"1"), event(1, b"1")))
     assert look.rows("select event_id, message from public.eventstore order by event_id") == [
@@ -220,7 +221,33 @@ def test_a_topic_that_was_made_again_is_read_from_its_beginning(
         {"event_id": "1", "message": 1},
         {"event_id": "other", "message": {}},
     ]
-    assert second.take([ZERO, ONE], "two") == {ZERO: 2, ONE: None}
+    assert second.take([ZERO, ONE], "two") == {ZERO: Position(2), ONE: None}
+
+
+def test_the_leader_epoch_of_the_last_record_stays_beside_the_offset(
+    make_writer: MakeWriter, look: Look
+) -> None:
+    writer = make_writer("first")
+    writer.take([ZERO, ONE], "one")
+    writer.write(
+        batch(
+            Made(0, b"{}", headers(event_id=b"a"), epoch=5),
+            Made(1, b"{", headers(event_id=b"b"), epoch=7),
+            in_partition(1, Made(9, b"{}", headers(event_id=b"c"))),
+        )
+    )
+    assert writer.take([ZERO, ONE], "one") == {ZERO: Position(2, 7), ONE: Position(10)}
+    look.end_backends()
+    with pytest.raises(psycopg.OperationalError):
+        writer.write(batch(Made(2, b"{}", headers(event_id=b"d"), epoch=8)))
+    writer.write(batch(Made(2, b"{}", headers(event_id=b"d"), epoch=8)))
+    second = make_writer("second")
+    assert second.take([ZERO], "one") == {ZERO: Position(3, 8)}
+    second.go_back({ZERO: 1})
+    assert second.take([ZERO], "one") == {ZERO: Position(1)}
+    second.write(batch(Made(1, b"{}", headers(event_id=b"e"), epoch=9)))
+    assert second.take([ZERO], "two") == {ZERO: None}
+    assert look.rows("select distinct leader_epoch from grnry.leases") == [{"leader_epoch": None}]
 
 
 def test_an_older_topics_dead_letter_does_not_stand_in_for_another(
@@ -251,7 +278,7 @@ def test_who_lost_a_partition_writes_the_others_only(
 ) -> None:
     writer.write(batch(event(0)))
     second = make_writer("second")
-    assert second.take([ZERO]) == {ZERO: 1}
+    assert second.take([ZERO]) == {ZERO: Position(1)}
     second.write(batch(event(1)))
     late = batch(event(1, b'"late"', b"late"), in_partition(1, event(5)))
     with pytest.raises(psycopg.OperationalError):  # its backend was ended

@@ -27,6 +27,8 @@ class Lease:
 
     epoch: int
     next_offset: int | None
+    leader_epoch: int | None = None
+    """Of the log, when the record before the next offset was written; where it is known."""
 
 
 class LeaseLost(GranaryError):  # noqa: N818
@@ -44,6 +46,7 @@ class Leases:
         self._deployment = deployment
         self._owner = owner
         self._queries = load("grnry.database", "leases.sql")
+        self._must_move = self._queries.composed("must_move", move=self._queries.move)
 
     def take(
         self,
@@ -105,24 +108,32 @@ class Leases:
         connection: psycopg.Connection[DictRow],
         leases: Mapping[Partition, Lease],
         offsets: Mapping[Partition, int],
+        leader_epochs: Mapping[Partition, int | None],
     ) -> None:
         """Within a sink's transaction: lock the rows, check the epochs, move the offsets."""
-        values = self._moves(leases, offsets)
+        values = self._moves(leases, offsets, leader_epochs)
         _expect(list(offsets), connection.execute(self._queries.move, values).fetchall())
 
     def move_unseen(
-        self, leases: Mapping[Partition, Lease], offsets: Mapping[Partition, int]
-    ) -> tuple[sql.SQL, Mapping[str, object]]:
+        self,
+        leases: Mapping[Partition, Lease],
+        offsets: Mapping[Partition, int],
+        leader_epochs: Mapping[Partition, int | None],
+    ) -> tuple[sql.Composed, Mapping[str, object]]:
         """A statement that does the same, and fails where a lease is lost."""
-        return self._queries.must_move, self._moves(leases, offsets)
+        return self._must_move, self._moves(leases, offsets, leader_epochs)
 
     def _moves(
-        self, leases: Mapping[Partition, Lease], offsets: Mapping[Partition, int]
+        self,
+        leases: Mapping[Partition, Lease],
+        offsets: Mapping[Partition, int],
+        leader_epochs: Mapping[Partition, int | None],
     ) -> dict[str, object]:
         return {
             **self._places(list(offsets)),
             "epochs": [leases[partition].epoch for partition in offsets],
             "offsets": list(offsets.values()),
+            "leader_epochs": [leader_epochs.get(partition) for partition in offsets],
         }
 
     def _places(self, partitions: Sequence[Partition]) -> dict[str, object]:
@@ -141,5 +152,8 @@ def _expect(partitions: Sequence[Partition], found: Sequence[DictRow]) -> None:
 
 def _leases(rows: Iterable[DictRow]) -> dict[Partition, Lease]:
     return {
-        (row["topic"], row["partition"]): Lease(row["epoch"], row["next_offset"]) for row in rows
+        (row["topic"], row["partition"]): Lease(
+            row["epoch"], row["next_offset"], row["leader_epoch"]
+        )
+        for row in rows
     }

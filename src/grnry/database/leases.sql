@@ -58,10 +58,12 @@ on conflict (deployment, topic, partition) do update set
   backend_start = excluded.backend_start,
   next_offset = case when leases.topic_id <> excluded.topic_id then null
     else leases.next_offset end,
+  leader_epoch = case when leases.topic_id <> excluded.topic_id then null
+    else leases.leader_epoch end,
   topic_id = coalesce(excluded.topic_id, leases.topic_id),
   topic_since = case when leases.topic_id = coalesce(excluded.topic_id, leases.topic_id)
     then leases.topic_since else excluded.topic_since end
-returning topic, partition, epoch, next_offset;
+returning topic, partition, epoch, next_offset, leader_epoch;
 
 -- name: reclaim
 -- After a broken connection: only what nobody has taken over meanwhile.
@@ -74,7 +76,7 @@ from unnest(%(topics)s::text[], %(partitions)s::int[]) as place (topic, partitio
 where activity.pid = pg_backend_pid()
   and lease.deployment = %(deployment)s and lease.owner = %(owner)s
   and lease.topic = place.topic and lease.partition = place.partition
-returning lease.topic, lease.partition, lease.epoch, lease.next_offset;
+returning lease.topic, lease.partition, lease.epoch, lease.next_offset, lease.leader_epoch;
 
 -- name: release
 update grnry.leases as lease
@@ -97,9 +99,10 @@ for update of lease;
 
 -- name: move
 update grnry.leases as lease
-set next_offset = place.next_offset
-from unnest(%(topics)s::text[], %(partitions)s::int[], %(epochs)s::bigint[], %(offsets)s::bigint[])
-  as place (topic, partition, epoch, next_offset)
+set next_offset = place.next_offset, leader_epoch = place.leader_epoch
+from unnest(%(topics)s::text[], %(partitions)s::int[], %(epochs)s::bigint[], %(offsets)s::bigint[],
+    %(leader_epochs)s::int[])
+  as place (topic, partition, epoch, next_offset, leader_epoch)
 where lease.deployment = %(deployment)s
   and lease.topic = place.topic and lease.partition = place.partition
   and lease.epoch = place.epoch
@@ -108,15 +111,5 @@ returning lease.topic, lease.partition;
 -- name: must_move
 -- The same where nobody reads the answer: it fails, with all that would follow, where the epochs
 -- are others' by now.
-with moved as (
-  update grnry.leases as lease
-  set next_offset = place.next_offset
-  from unnest(
-      %(topics)s::text[], %(partitions)s::int[], %(epochs)s::bigint[], %(offsets)s::bigint[])
-    as place (topic, partition, epoch, next_offset)
-  where lease.deployment = %(deployment)s
-    and lease.topic = place.topic and lease.partition = place.partition
-    and lease.epoch = place.epoch
-  returning 1
-)
+with moved as ({move})
 select 1 / (count(*) = cardinality(%(partitions)s::int[]))::integer from moved;

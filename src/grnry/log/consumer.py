@@ -7,9 +7,10 @@ out, and go when the reader has finished what is in hand.
 """
 
 import contextlib
+import itertools
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
@@ -17,7 +18,8 @@ from confluent_kafka import Consumer as Client
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from grnry.log.cluster import Cluster
-from grnry.log.records import Gap, LogAway, Partition, Record
+from grnry.log.divergence import divergences, place_of
+from grnry.log.records import Gap, LogAway, Partition, Position, Record
 from grnry.log.refusals import LOST_PLACE, commit_refusals, refusals
 
 logger = logging.getLogger(__name__)
@@ -56,7 +58,8 @@ class Consumer:
     """Reads one topic as a member of a group.
 
     What the reader wants and the log does not have (any more) is told to `on_gap`, or logged; it is
-    never passed over in silence.
+    never passed over in silence. So is a log that has lost its end and has other records there by
+    now: leader epochs tell.
     """
 
     def __init__(
@@ -71,14 +74,17 @@ class Consumer:
         self._topic = topic
         self._leaves = membership.leaves
         self._on_gap = on_gap or _log_gap
-        self._promised: dict[Partition, int | None] = {}
+        self._promised: dict[Partition, Position | None] = {}
         self._missing: dict[Partition, int] = {}
-        self._has_revoked = False
+        self._waiting: dict[Partition, Position | None] = {}
+        self._is_paused = False
+        self._revoked: set[Partition] = set()
         self.is_member = False
         self.trouble = ""
+        self._cluster = Cluster.at(cluster)
         self._client = Client(
             {
-                **Cluster.at(cluster).conf(),
+                **self._cluster.conf(),
                 "client.id": membership.member,
                 "group.id": membership.group,
                 "group.instance.id": membership.member,
@@ -137,36 +143,54 @@ class Consumer:
         # callback ends the thread past every `except`.
         started = [p for p in partitions if (p.topic, p.partition) in self._promised]
         for partition in gone:
-            self._promised.pop(partition, None)
-            self._missing.pop(partition, None)
-        self._has_revoked = True
+            self._forget(partition)
+        self._revoked.update(gone)
         with contextlib.suppress(KafkaException):
             client.incremental_unassign(started)
 
     # Where to read
 
-    def start(self, offsets: Mapping[Partition, int | None]) -> None:
-        """Read granted partitions from these offsets; from the beginning where there is none."""
+    def start(self, positions: Mapping[Partition, Position | None]) -> None:
+        """Read granted partitions from there; from the beginning where that is nowhere."""
         # Offset 0, not "the beginning": what has to be asked for first would miss the fetch that
         # the others begin, and wait for its end. Where retention took 0, reading begins after it.
-        self._promised.update(offsets)
+        # For the same reason all wait for those whose epochs are compared first: the library does
+        # that when a leader has a new one, but not here.
+        if _comparable(positions):
+            self._waiting |= positions
+        else:
+            self._assign(positions)
+
+    def _assign(self, positions: Mapping[Partition, Position | None]) -> None:
+        self._promised.update(positions)
+        if not positions:
+            return
         with refusals():
             self._client.incremental_assign(
-                [TopicPartition(*partition, offset or 0) for partition, offset in offsets.items()]
+                [place_of(partition, position) for partition, position in positions.items()]
             )
 
     def seek(self, offsets: Mapping[Partition, int]) -> None:
         """Go on from there in partitions that were started; nothing of before is handed out."""
         with refusals():
-            self._client.incremental_unassign([TopicPartition(*one) for one in offsets])
+            self._client.incremental_unassign(
+                [TopicPartition(*one) for one in offsets if one in self._promised]
+            )
         for partition in offsets:
-            self._missing.pop(partition, None)
-        self.start(offsets)
+            self._forget(partition)
+        self._assign({partition: Position(offset) for partition, offset in offsets.items()})
+
+    def _forget(self, partition: Partition) -> None:
+        self._promised.pop(partition, None)
+        self._missing.pop(partition, None)
+        self._waiting.pop(partition, None)
 
     def pause(self, partitions: Sequence[Partition]) -> None:
+        self._is_paused = True
         self._client.pause([TopicPartition(*partition) for partition in partitions])
 
     def resume(self, partitions: Sequence[Partition]) -> None:
+        self._is_paused = False
         self._client.resume([TopicPartition(*partition) for partition in partitions])
 
     # Reading
@@ -174,9 +198,12 @@ class Consumer:
     def read(self, most: int, seconds: float) -> list[Record]:
         """What is there, up to `most` records; waits up to `seconds` where nothing is.
 
+        A call that tells of a gap gives no records: what comes next is from behind it.
         Raises LogAway where this consumer never goes on: another has come under its name, say.
         """
-        self._has_revoked = False
+        self._revoked.clear()
+        if self._has_told_of_gaps():
+            return []
         try:
             messages = self._client.consume(most, 0)
             if not messages and seconds:
@@ -188,11 +215,9 @@ class Consumer:
         except KafkaException as error:
             raise LogAway(str(error.args[0].str())) from error
         records = cast(list[Record], [m for m in messages if self._is_record(m)])
-        if self._has_revoked:
+        if gone := self._revoked:
             # What the library had taken up before it told us would be handed out after all.
-            records = [one for one in records if (one.topic(), one.partition()) in self._promised]
-        if self._missing:
-            self._go_on_behind_gaps()
+            records = [one for one in records if (one.topic(), one.partition()) not in gone]
         return records
 
     def _ask_whether_it_is_over(self) -> None:
@@ -211,7 +236,7 @@ class Consumer:
         if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - the library's own name
             partition = (str(message.topic()), int(message.partition() or 0))
             if partition in self._promised:
-                self._missing[partition] = int(message.offset() or 0)
+                self._stop_at_gap(partition, message.offset())
             return False
         # Of what ends the library's reading for ever the error itself does not always say so.
         if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001
@@ -219,25 +244,60 @@ class Consumer:
         self.trouble = str(error.str())
         return False
 
-    def _go_on_behind_gaps(self) -> None:
+    def _stop_at_gap(self, partition: Partition, offset: int | None) -> None:
+        """The library does not say the offset where it is the log that has lost its end."""
+        if offset is not None:
+            self._missing[partition] = offset
+            return
+        (read,) = self._client.position([TopicPartition(*partition)])
+        started = self._promised.pop(partition) or Position(0)
+        is_read = read.offset >= 0
+        self._waiting[partition] = Position(read.offset, read.leader_epoch) if is_read else started
+        self._client.incremental_unassign([TopicPartition(*partition)])
+
+    def _has_told_of_gaps(self) -> bool:
         """Read on from what is there, and tell what is not; tried again while brokers are away."""
+        has_told = False
+        if not self._is_paused:
+            try:
+                for gap in itertools.chain(self._cut_off(), self._gone()):
+                    has_told = True
+                    self._on_gap(gap)
+            except LogAway as error:
+                self.trouble = error.message
+        return has_told
+
+    def _cut_off(self) -> list[Gap]:
+        """Start where the log still has what was read before; else where the two part."""
+        compared = _comparable(self._waiting)
+        found = divergences(self._cluster, compared, LOOK_SECONDS) if compared else {}
+        for partition in compared.keys() - found.keys():
+            logger.warning("%s/%d: brokers do not say where its epochs end.", *partition)
+        cut = {p: offset for p, offset in found.items() if offset < compared[p].offset}
+        begin = {p: at for p, at in self._waiting.items() if p not in compared or p in found}
+        begin |= {partition: Position(offset) for partition, offset in cut.items()}
+        for partition in begin:
+            del self._waiting[partition]
+        self._assign(begin)
+        return [Gap(p, compared[p].offset, offset, is_cut=True) for p, offset in cut.items()]
+
+    def _gone(self) -> Iterator[Gap]:
+        """Start at the beginning of logs that do not have the offset (any more)."""
         for partition, wanted in list(self._missing.items()):
             place = TopicPartition(*partition)
             try:
-                found: tuple[int, int] | None = self._client.get_watermark_offsets(
-                    place, LOOK_SECONDS, cached=False
-                )
+                span = self._client.get_watermark_offsets(place, LOOK_SECONDS, cached=False)
             except KafkaException as error:
-                self.trouble = str(error.args[0].str())
-                return
-            if found is None:
-                return
+                raise LogAway(str(error.args[0].str())) from error
+            if span is None:
+                raise LogAway
+            begins_anywhere = self._promised[partition] is None and wanted == 0
             del self._missing[partition]
             self._client.incremental_unassign([place])
-            begins_anywhere = self._promised[partition] is None
-            self.start({partition: found[0]})
-            if not begins_anywhere or wanted > found[1]:
-                self._on_gap(Gap(partition, wanted, found[0]))
+            self._assign({partition: Position(span[0])})
+            if wanted != span[0] and not begins_anywhere:
+                # What a log has and does not give has an epoch that it has not come to.
+                yield Gap(partition, wanted, span[0], is_cut=span[0] < wanted <= span[1])
 
     # What is stored
 
@@ -271,6 +331,13 @@ class Consumer:
                     self._client.consume(1, 0.01)
         with contextlib.suppress(KafkaException):  # as one that another of its name has replaced
             self._client.close()
+
+
+def _comparable(positions: Mapping[Partition, Position | None]) -> dict[Partition, Position]:
+    """Of which brokers can say whether their log is another one by now."""
+    return {
+        p: at for p, at in positions.items() if at and at.offset and at.leader_epoch is not None
+    }
 
 
 def _places(offsets: Mapping[Partition, int]) -> list[TopicPartition]:

@@ -44,6 +44,7 @@ class Record(Protocol):
     def value(self) -> bytes | None: ...
     def headers(self) -> list[tuple[str, bytes | None]] | None: ...
     def timestamp(self) -> tuple[int, int]: ...
+    def leader_epoch(self) -> int | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +59,33 @@ class Outgoing:
 
 
 @dataclass(frozen=True, slots=True)
+class Position:
+    """From where a partition is read, and by what its log is known again."""
+
+    offset: int
+    leader_epoch: int | None = None
+    """Of the last record before it; where it is unknown, any log that has the offset will do."""
+
+
+@dataclass(frozen=True, slots=True)
 class Gap:
     """Records that a reader wanted and the log does not have (any more)."""
 
     partition: Partition
     wanted: int
     found: int  # where reading goes on: the first record that is there
+    is_cut: bool = False
+    """The log has lost what was read from `found` on, as leader epochs tell."""
 
     def __str__(self) -> str:
         topic, number = self.partition
+        if self.is_cut:
+            return (
+                f"{topic}/{number}: the log has lost its end, or is an older copy of itself: from "
+                f"offset {self.found} on it has other records than those that were read up to "
+                f"offset {self.wanted - 1}. It is read again from offset {self.found}; what is "
+                "stored already is known by its key"
+            )
         if self.wanted < self.found:
             return (
                 f"{topic}/{number}: the records from offset {self.wanted} to {self.found - 1} are "

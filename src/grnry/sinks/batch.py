@@ -30,6 +30,12 @@ class Batch:
     lines: list[bytes] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
     offsets: dict[Partition, int] = field(default_factory=dict)
+    epochs: dict[Partition, int | None] = field(default_factory=dict)
+    """The leader epoch of the last record that was read of each partition.
+
+    It stays where a later part of the batch is left out: any epoch will do that is not older than
+    that of the last record before the offset, and that the log had come to when it was read.
+    """
     weight: int = 0
     """Bytes of what was read."""
 
@@ -51,6 +57,7 @@ class Batch:
         self.weight += sum(map(len, lines))
         newest = {(record.topic(), record.partition()): record for record in records}
         self.offsets |= {place: record.offset() + 1 for place, record in newest.items()}
+        self.epochs |= {place: record.leader_epoch() for place, record in newest.items()}
 
     def _put_apart(self, records: Sequence[Record], made: Sequence[bytes | Unstorable]) -> None:
         """What has a line, and what is a dead letter."""
@@ -137,6 +144,7 @@ class Batch:
             [line for _, line in kept],
             [letter for letter in self.dead if wanted(letter.record)],
             offsets,
+            self.epochs,
         )
 
 

@@ -21,12 +21,13 @@ import psycopg
 
 from grnry.database.leases import LeaseLost, Partition
 from grnry.log.consumer import Consumer
-from grnry.log.records import Gap, Record
+from grnry.log.records import Gap, Position, Record
 from grnry.sinks.batch import Batch
 from grnry.sinks.group_watch import GroupWatch, PartitionsForgotten
 from grnry.sinks.looks import Looks
 from grnry.sinks.pace import Pace
 from grnry.sinks.patience import Patience, Stopped
+from grnry.sinks.relay import Relay
 from grnry.sinks.rest import Rest
 from grnry.sinks.status import Status
 from grnry.sinks.target import Target
@@ -62,6 +63,7 @@ class Engine:
         group: GroupWatch,
     ) -> None:
         self._writer = writer
+        self._relay = Relay(writer)
         self._topic = topic
         self._group = group
         self._target, self._status = target, status
@@ -74,15 +76,16 @@ class Engine:
         self._is_loaded = False
         self._reading: set[Partition] = set()
         self._granted: set[Partition] = set()
-        self._started: queue.SimpleQueue[dict[Partition, int | None]] = queue.SimpleQueue()
+        self._started: queue.SimpleQueue[dict[Partition, Position | None]] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._give_up = threading.Event()
-        self._patience = Patience(writer, status, pace, self._give_up)
+        self._patience = Patience(self._relay.disconnect, status, pace, self._give_up)
         self._crash: BaseException | None = None
         self._looks = Looks()
         self._rest = Rest(writer)
         self._lock = threading.Lock()
         self._stored: dict[Partition, int] = {}
+        self._back: dict[Partition, int] = {}
         self._done: list[Batch] = []  # the reader frees them: the server would wait for a writer
 
     def run(self, consumer: Callable[["Engine"], Consumer]) -> None:
@@ -135,6 +138,7 @@ class Engine:
                 self._hand_over(records)
             else:
                 self._slots.release()
+            self._hand_over_gaps()
 
     def _idle_seconds(self) -> float:
         """How long to wait for records; not long while there is something else to see to."""
@@ -156,6 +160,8 @@ class Engine:
         """
         deadline = time.monotonic() + self._pace.batch_seconds
         while (room := batch.room(self._pace.batch_size)) > 0 and time.monotonic() < deadline:
+            if self._back:  # what comes next is of another log
+                break
             wait = 0.005 if self._is_writing.is_set() else 0
             more = self._consumer.read(min(room, self._piece), wait)
             if not more and not self._is_writing.is_set():
@@ -191,12 +197,13 @@ class Engine:
         if late:
             logger.warning("A paused partition gave a record; it is read again after a restart.")
             raise RuntimeError("a paused partition gave a record")
+        self._hand_over_gaps()
         self._tell_trouble()
 
     def _start_granted(self) -> None:
         while not self._started.empty():
-            offsets = self._started.get()
-            mine = {p: offset for p, offset in offsets.items() if p in self._granted}
+            positions = self._started.get()
+            mine = {p: position for p, position in positions.items() if p in self._granted}
             self._granted -= mine.keys()
             self._reading |= mine.keys()
             if mine:
@@ -213,8 +220,13 @@ class Engine:
         """Where the log lost its end, what is new stands where something stored has stood."""
         logger.error("%s.", gap)
         if gap.wanted > gap.found:
-            place = {gap.partition: gap.found}
-            self._work.put(lambda: self._go_back(place))
+            self._back[gap.partition] = gap.found
+
+    def _hand_over_gaps(self) -> None:
+        """After what was read before, and before what is read next."""
+        if self._back:
+            places, self._back = self._back, {}
+            self._work.put(lambda: self._go_back(places))
 
     def _release_all(self) -> None:
         self._release(list(self._reading))
@@ -247,7 +259,7 @@ class Engine:
                 self._rest.look()
                 continue
             if job == self._finish:
-                self._writer.disconnect()
+                self._relay.disconnect()
                 return
             self._rest.is_over()
             self._do(job)
@@ -257,7 +269,7 @@ class Engine:
 
     def _next_job(self) -> Callable[[], None]:
         """Where more is to come, the end of one batch is left until the next one is begun."""
-        if not self._writer.is_settled:
+        if not self._relay.is_settled:
             with contextlib.suppress(queue.Empty):
                 return self._work.get(self._is_loaded, FOLLOW_SECONDS)
             self._do(self._settle)
@@ -277,11 +289,11 @@ class Engine:
     def _replay(self) -> None:
         """Some of the dead letters that are queued; what fails is tried again at a later look."""
         try:
-            self._writer.settle()
+            self._relay.settle()
             done = self._writer.replay()
         except psycopg.Error as error:
             logger.warning("Dead letters were not replayed, and stay queued: %s", error)
-            self._writer.disconnect()
+            self._relay.disconnect()
             passes = verdict_of(error) in (Verdict.AWAY, Verdict.PASSING)
             self._looks.failed(passes=passes)
             return
@@ -312,22 +324,22 @@ class Engine:
 
     def _release(self, partitions: list[Partition]) -> None:
         try:
-            self._writer.settle()
+            self._relay.settle()
             self._writer.release(partitions)
         except psycopg.Error as error:
             logger.info("The leases were not given back: %s", error)
-            self._writer.disconnect()
+            self._relay.disconnect()
 
     def _store(self, batch: Batch) -> None:
         self._is_loaded = batch.room(self._pace.batch_size) <= 0
-        self._patience.persist(lambda: self._writer.send(batch))
+        self._patience.persist(lambda: self._relay.send(batch))
 
     def _settle(self) -> None:
-        self._patience.persist(self._writer.settle)
+        self._patience.persist(self._relay.settle)
 
     def _take_note(self) -> None:
         """Of what is stored by now."""
-        for batch in self._writer.stored():
+        for batch in self._relay.stored():
             self._topic.stored()
             self._status.rows += len(batch.lines)
             self._status.dead += len(batch.dead)

@@ -10,7 +10,6 @@ import psycopg
 from grnry.sinks.pace import Pace
 from grnry.sinks.status import Status
 from grnry.sinks.verdict import STANDS, Verdict, verdict_of
-from grnry.sinks.writer import Writer
 
 logger = logging.getLogger(__name__)
 
@@ -30,9 +29,9 @@ class Patience:
     """Says what is wrong, and waits between tries until one of them ends well."""
 
     def __init__(
-        self, writer: Writer, status: Status, pace: Pace, give_up: threading.Event
+        self, disconnect: Callable[[], None], status: Status, pace: Pace, give_up: threading.Event
     ) -> None:
-        self._writer = writer
+        self._disconnect = disconnect
         self._status = status
         self._pace = pace
         self._give_up = give_up
@@ -70,7 +69,7 @@ class Patience:
         else:
             raise error
         if verdict is not Verdict.PASSING:
-            self._writer.disconnect()
+            self._disconnect()
         self._status.at_work(yes=False)
         if self._give_up.wait(pause):
             raise Stopped

@@ -52,6 +52,9 @@ class QueuedLetter:
         time = self.row["record_time"]
         return (0, -1 if time is None else int(time))
 
+    def leader_epoch(self) -> int | None:
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class Ending:

@@ -18,6 +18,9 @@ class Verdict(Enum):
     RECORDS = "some record is bad: find it"
 
 
+OF_RECORDS = (Verdict.THERE_ALREADY, Verdict.RECORDS)
+"""After these a batch is stored carefully."""
+
 STANDS = {
     Verdict.TABLE: "The table cannot be written",
     Verdict.REFUSED: "The database does not let us in",

@@ -6,22 +6,17 @@ One transaction for a batch:
 3. what can never be stored goes to the dead letters.
 Only after its commit is the group told how far we are. A connection that breaks, even between
 commit and answer, costs nothing: the leases are taken anew and the database says what is stored.
-
-Under load two sessions take turns: the transaction of a batch is begun while the one before it is
-copied, and it is copied while the one before it commits. It moves the offsets, under its leases,
-when that one is known to be stored. Where anything is other than usual, one batch is stored after
-the other.
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
 
 import psycopg
 
 from grnry.database.leases import Lease, LeaseLost, Leases, Partition
 from grnry.deployments.worker import CannotGoOn
+from grnry.log.records import Position
 from grnry.sinks import dead_letters
 from grnry.sinks.batch import Batch, DeadLetter
 from grnry.sinks.narrowing import store_narrowed
@@ -29,12 +24,9 @@ from grnry.sinks.passage import Passage, roll_back
 from grnry.sinks.replays import NOTHING, Replayed, Replays
 from grnry.sinks.sessions import Sessions
 from grnry.sinks.target import Connection, Statement, Target
-from grnry.sinks.verdict import Verdict, verdict_of
+from grnry.sinks.verdict import OF_RECORDS, verdict_of
 
 logger = logging.getLogger(__name__)
-
-OF_RECORDS = (Verdict.THERE_ALREADY, Verdict.RECORDS)
-"""Errors after which a batch is stored carefully."""
 
 
 class Refused(CannotGoOn):
@@ -72,10 +64,6 @@ class Writer:
         self._target = target
         self._replays = Replays(deployment, leases, target)
         self._sessions = Sessions(url, deployment, leases)
-        self._copying: Passage | None = None
-        self._landing: Passage | None = None
-        self._unsettled: list[Batch] = []
-        self._stored: list[Batch] = []
         self._held: dict[Partition, Lease] = {}
         self._is_checked = False
         self._is_fresh = True
@@ -85,13 +73,13 @@ class Writer:
 
     def take(
         self, partitions: Sequence[Partition], topic_id: str | None = None
-    ) -> dict[Partition, int | None]:
+    ) -> dict[Partition, Position | None]:
         """Take partitions over; answers from where each goes on."""
         self._sessions.close_second()  # it is known as a session of what we hold by now
         taken = self._leases.take(self._connect(), partitions, topic_id)
         self._held |= taken
         self.lost -= taken.keys()
-        return {partition: lease.next_offset for partition, lease in taken.items()}
+        return {partition: _position(lease) for partition, lease in taken.items()}
 
     def release(self, partitions: Sequence[Partition]) -> None:
         for partition in partitions:
@@ -101,71 +89,29 @@ class Writer:
             self._leases.release(self._connect(), partitions)
 
     def go_back(self, offsets: Mapping[Partition, int]) -> None:
-        """What is read from there on is stored, though more was stored once."""
+        """What is read from there on is stored, though more was stored once.
+
+        The epoch of what comes before is unknown until something is stored.
+        """
         connection = self._connect()
         offsets = {p: offset for p, offset in offsets.items() if p in self._held}
         try:
             with connection.transaction():
-                self._leases.move(connection, self._held, offsets)
+                self._leases.move(connection, self._held, offsets, {})
                 dead_letters.doubt(connection, self._deployment, list(offsets))
         except LeaseLost as lost:
             self._lose(lost.partitions)
             return
         self._held |= {p: Lease(self._held[p].epoch, offset) for p, offset in offsets.items()}
 
-    def send(self, batch: Batch) -> None:
-        """Store a batch after those that were sent before it. After an error it is sent again.
+    def begin(self, batch: Batch, busy: Connection | None) -> Passage | None:
+        """Have a batch's transaction ready by a session that is not busy.
 
-        It is on its way when this returns: `stored` tells when it is there, and `settle` waits for
-        it. Raises the database's errors; nothing is on its way then.
-        """
-        passage = None
-        try:
-            self._store_unsettled()
-            self._land()
-            passage = self._begin(batch)
-            self._finish()
-            if passage is None:
-                self._land()
-            else:
-                passage.bring()
-        except psycopg.Error as error:
-            if passage is not None:
-                passage.give_up()
-                passage = None
-            self._turn_back(error)
-        if passage is None:
-            self._stored.append(self.write(batch))
-        else:
-            self._copying = passage
-
-    def settle(self) -> None:
-        """Wait until all that was sent is stored. Raises the database's errors, as `send`."""
-        try:
-            self._store_unsettled()
-            self._land()
-            self._finish()
-            self._land()
-        except psycopg.Error as error:
-            self._turn_back(error)
-
-    @property
-    def is_settled(self) -> bool:
-        return not (self._landing or self._copying or self._unsettled)
-
-    def stored(self) -> list[Batch]:
-        """What of the batches that were sent is stored since this was last asked."""
-        stored, self._stored = self._stored, []
-        return stored
-
-    def _begin(self, batch: Batch) -> Passage | None:
-        """Have a batch's transaction ready while the one before is copied.
-
-        None where it has to wait for that one, or where it is not as usual.
+        None where there is none, or where the batch takes more than that and has to be written.
         """
         if self._is_fresh or batch.dead or batch.offsets.keys() - self._held.keys():
             return None
-        if (connection := self._free_session()) is None:
+        if (connection := self._free_session(busy)) is None:
             return None
         try:
             connection.execute("begin")
@@ -187,61 +133,14 @@ class Writer:
         """They would be locked before the batch's turn."""
         return dead_letters.is_about_some(connection, self._deployment, self._target, batch)
 
-    def _free_session(self) -> Connection | None:
+    def _free_session(self, busy: Connection | None) -> Connection | None:
         if not self.is_connected:
             return None
-        if self._copying is None:
-            return self._connect()
-        return self._sessions.other(self._copying.connection, self._held)
+        return self._connect() if busy is None else self._sessions.other(busy, self._held)
 
-    def _finish(self) -> None:
-        """All lines are copied, so the next ones may be."""
-        if self._copying is not None:
-            passage, self._copying = self._copying, None
-            with self._in_doubt(passage):
-                moved = self._leases.move_unseen(self._held, passage.batch.offsets)
-                passage.finish(Statement(*moved))
-            self._landing = passage
-
-    def _land(self) -> None:
-        if self._landing is not None:
-            passage, self._landing = self._landing, None
-            with self._in_doubt(passage):
-                passage.land()
-            self._stored.append(passage.batch)
-
-    @contextmanager
-    def _in_doubt(self, passage: Passage) -> Iterator[None]:
-        self._unsettled.append(passage.batch)
-        try:
-            yield
-        except BaseException:
-            passage.give_up()
-            raise
-        self._unsettled.pop()
-
-    def _turn_back(self, error: psycopg.Error) -> None:
-        """What is on its way is given up, as it would be in the way of what is to come before it.
-
-        What the records are to blame for is stored carefully; other errors are raised again.
-        """
-        self._give_up()
-        if verdict_of(error) not in OF_RECORDS:
-            raise error
-        self._store_unsettled()
-
-    def _give_up(self) -> None:
-        passages = [one for one in (self._landing, self._copying) if one is not None]
-        self._landing = self._copying = None
-        self._unsettled += [passage.batch for passage in passages]
-        for passage in reversed(passages):
-            passage.give_up()
-
-    def _store_unsettled(self) -> None:
-        """What was sent and has not arrived, as far as we know."""
-        while self._unsettled:
-            self._stored.append(self.write(self._unsettled[0]))
-            del self._unsettled[0]
+    def moved(self, batch: Batch) -> Statement:
+        """What moves the offsets, or fails, within the batch's transaction."""
+        return Statement(*self._leases.move_unseen(self._held, batch.offsets, batch.epochs))
 
     def write(self, batch: Batch) -> Batch:
         """Store a batch; answers what of it was ours to store. Raises the database's errors.
@@ -305,7 +204,7 @@ class Writer:
     def _store(self, connection: Connection, batch: Batch) -> None:
         try:
             with connection.transaction():
-                self._leases.move(connection, self._held, batch.offsets)
+                self._leases.move(connection, self._held, batch.offsets, batch.epochs)
                 is_older = self._target.refresh(connection, batch.lines)
                 # What could not be stored has no line that tells when it was refused.
                 if is_older or batch.is_mistaken(self._target):
@@ -320,7 +219,7 @@ class Writer:
         else:
             return
         with connection.transaction():
-            self._leases.move(connection, self._held, batch.offsets)
+            self._leases.move(connection, self._held, batch.offsets, batch.epochs)
             bad = store_narrowed(connection, self._target, batch)
             self._expect_none(bad)
             good = batch.leaving_out(bad)
@@ -348,4 +247,9 @@ class Writer:
 
     def disconnect(self) -> None:
         self._sessions.close()
-        self._give_up()
+
+
+def _position(lease: Lease) -> Position | None:
+    if lease.next_offset is None:
+        return None
+    return Position(lease.next_offset, lease.leader_epoch)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from grnry.log.cluster import Cluster
 from grnry.log.consumer import Consumer, Membership
-from grnry.log.records import Gap, Partition, Record
+from grnry.log.records import Gap, Partition, Position, Record
 
 
 class Reader:
@@ -17,11 +17,13 @@ class Reader:
         member: str,
         *,
         offsets: dict[Partition, int] | None = None,
+        epochs: dict[Partition, int | None] | None = None,
         group: str = "",
         session_ms: int = 30_000,
         is_holding: bool = False,
     ) -> None:
         self.offsets = {} if offsets is None else offsets
+        self.epochs = {} if epochs is None else epochs
         self.mine: set[Partition] = set()
         self.records: list[Record] = []
         self.in_hand: list[Record] = []
@@ -47,11 +49,12 @@ class Reader:
         self.records += in_hand
         for record in in_hand:
             self.offsets[record.topic(), record.partition()] = record.offset() + 1
+            self.epochs[record.topic(), record.partition()] = record.leader_epoch()
 
     def step(self) -> "Reader":
         if self._granted:
             granted, self._granted = self._granted, []
-            self.consumer.start({each: self.offsets.get(each) for each in granted})
+            self.consumer.start({each: self._position(each) for each in granted})
             self.mine.update(granted)
         found = self.consumer.read(500, 0.05)
         assert {(one.topic(), one.partition()) for one in found} <= self.mine
@@ -59,6 +62,10 @@ class Reader:
         if not self.is_holding:
             self.store()
         return self
+
+    def _position(self, partition: Partition) -> Position | None:
+        offset = self.offsets.get(partition)
+        return None if offset is None else Position(offset, self.epochs.get(partition))
 
     @property
     def values(self) -> list[str]:

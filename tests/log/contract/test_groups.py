@@ -244,7 +244,7 @@ def test_partitions_that_were_not_started_are_given_to_another(
     made = topic(4)
     waiting = Waiting(cluster, made, "waiting")
     wait_until(lambda: waiting.consumer.read(1, 0.05) or len(waiting.mine) == 4, 60)
-    waiting.consumer.start(dict.fromkeys(sorted(waiting.mine)[:started], 0))
+    waiting.consumer.start(dict.fromkeys(sorted(waiting.mine)[:started]))
     other = reader("other")
     try:
         wait_until(lambda: waiting.consumer.read(1, 0.05) or len(other.step().mine) == 2, 60)

@@ -11,7 +11,7 @@ from psycopg.rows import DictRow
 
 from grnry.persisters.live_segment.table import LiveTable
 from grnry.sinks.batch import Batch
-from grnry.sinks.writer import Writer
+from grnry.sinks.relay import Relay
 from tests.persisters.live_segment.test_altered import SCHEMA, a_writer, an_owner, made, rows
 from tests.sinks.records import Made
 
@@ -21,10 +21,10 @@ __all__ = ["an_owner"]
 @pytest.fixture
 def pair(
     owner: psycopg.Connection[DictRow], worker_database_url: str
-) -> Iterator[tuple[Writer, LiveTable]]:
+) -> Iterator[tuple[Relay, LiveTable]]:
     writer, target = a_writer(worker_database_url)
     writer.write(Batch.of([made(0)], target))
-    yield writer, target
+    yield Relay(writer), target
     writer.disconnect()
 
 
@@ -38,10 +38,10 @@ def tombstone(at: int, id_: int) -> Made:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_the_last_of_each_id_counts(
-    pair: tuple[Writer, LiveTable], owner: psycopg.Connection[DictRow], seed: int
+    pair: tuple[Relay, LiveTable], owner: psycopg.Connection[DictRow], seed: int
 ) -> None:
     """Poison, tombstones, and rows that somebody locks for a moment among them."""
-    writer, target = pair
+    relay, target = pair
     chance = random.Random(seed)
     model: dict[int, int | None] = {0: None}
     at, dead = 1, []
@@ -59,10 +59,10 @@ def test_the_last_of_each_id_counts(
                 records.append(record(at, id_, at))
                 model[id_] = at
             at += 1
-        writer.send(Batch.of(records, target))
+        relay.send(Batch.of(records, target))
         if chance.random() < 0.1:
-            writer.settle()
-    writer.settle()
+            relay.settle()
+    relay.settle()
     assert {row["id"]: row["age"] for row in rows(owner, "select * from global.live")} == model
     found = rows(owner, "select record_offset from grnry.dead_letters order by 1")
     assert [row["record_offset"] for row in found] == dead
@@ -70,14 +70,14 @@ def test_the_last_of_each_id_counts(
 
 
 def test_a_constraint_that_refuses_on_the_way(
-    pair: tuple[Writer, LiveTable], owner: psycopg.Connection[DictRow]
+    pair: tuple[Relay, LiveTable], owner: psycopg.Connection[DictRow]
 ) -> None:
     """Only the upsert finds it, while the next batch waits already."""
-    writer, target = pair
+    relay, target = pair
     owner.execute("alter table global.live add check (age >= 18)")
     for at, age in enumerate((20, 7, 30, 8, 40), start=1):
-        writer.send(Batch.of([record(at, 1, age), record(at, at, age)], target))
-    writer.settle()
+        relay.send(Batch.of([record(at, 1, age), record(at, at, age)], target))
+    relay.settle()
     found = rows(owner, "select id, age from global.live order by id")
     assert [(row["id"], row["age"]) for row in found] == [(0, None), (1, 40), (3, 30), (5, 40)]
     assert {row["record_offset"] for row in rows(owner, "select * from grnry.dead_letters")} == {
@@ -87,11 +87,11 @@ def test_a_constraint_that_refuses_on_the_way(
 
 
 def test_a_new_version_between_two_that_are_sent(
-    pair: tuple[Writer, LiveTable], owner: psycopg.Connection[DictRow]
+    pair: tuple[Relay, LiveTable], owner: psycopg.Connection[DictRow]
 ) -> None:
-    writer, target = pair
+    relay, target = pair
     batches = [Batch.of([record(at, at, at)], target) for at in (1, 2, 3)]
-    writer.send(batches[0])
+    relay.send(batches[0])
     wider = {**SCHEMA, "properties": {**SCHEMA["properties"], "more": {"type": "string"}}}
     with owner.transaction():
         owner.execute("alter table global.live add more text")
@@ -100,10 +100,10 @@ def test_a_new_version_between_two_that_are_sent(
             " schema_document) values ('live', 2, 'P1D', %s)",
             [json.dumps(wider)],
         )
-    writer.send(batches[1])
-    writer.send(batches[2])
-    writer.send(Batch.of([Made(4, b'{"id": 4, "more": "yes"}')], target))
-    writer.settle()
+    relay.send(batches[1])
+    relay.send(batches[2])
+    relay.send(Batch.of([Made(4, b'{"id": 4, "more": "yes"}')], target))
+    relay.settle()
     found = rows(owner, "select id, age, more from global.live order by id")
     assert [tuple(row.values()) for row in found] == [
         (0, None, None),
