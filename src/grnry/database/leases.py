@@ -78,6 +78,10 @@ class Leases:
         values = {**self._places(partitions), "owner": self._owner}
         connection.execute(self._queries.release, values)
 
+    def break_off_waiting(self, connection: psycopg.Connection[DictRow], pid: int) -> None:
+        """Have a statement of a session of ours fail if it waits for a lock."""
+        connection.execute(self._queries.break_off_waiting, {"pid": pid})
+
     def hold(
         self,
         connection: psycopg.Connection[DictRow],

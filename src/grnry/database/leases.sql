@@ -19,6 +19,9 @@ where lease.deployment = %(deployment)s and lease.owner = %(owner)s
   and activity.pid <> pg_backend_pid()
 group by activity.pid;
 
+-- name: break_off_waiting
+select pg_cancel_backend(pid) from pg_stat_activity where pid = %(pid)s and wait_event_type = 'Lock';
+
 -- name: was_made_again
 select exists (
   select from grnry.leases as lease

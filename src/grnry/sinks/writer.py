@@ -153,6 +153,14 @@ class Writer:
     def is_connected(self) -> bool:
         return self._connection is not None and not self._connection.closed
 
+    def break_off_waiting(self) -> None:
+        """By any thread: a statement of ours that waits for a lock fails. Raises the database's."""
+        connection = self._connection
+        if connection is None or connection.closed:
+            return
+        with self._session(SESSION) as other:
+            self._leases.break_off_waiting(other, connection.info.backend_pid)
+
     def _lose(self, partitions: AbstractSet[Partition]) -> None:
         if partitions:
             logger.warning("Another worker has taken over: %s", sorted(partitions))
