@@ -7,7 +7,7 @@ writes supersedes what failed before it.
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from grnry.database.queries import Queries, load
@@ -38,11 +38,11 @@ def add(
         ids = [_id_of(target, letter) for letter in letters]
         newer = _Newer(target, batch, {one for one in ids if one is not None})
         rows = [
-            _row(deployment, letter, id_, is_old=newer.than(letter, id_))
+            _row(letter, id_, is_old=newer.than(letter, id_))
             for letter, id_ in zip(letters, ids, strict=True)
         ]
-        with connection.cursor() as cursor:
-            cursor.executemany(queries().add, rows)
+        columns = {name: [row[name] for row in rows] for name in rows[0]}
+        connection.execute(queries().add, {"deployment": deployment, **columns})
 
 
 def supersede(connection: Connection, deployment: str, target: Target, batch: Batch) -> None:
@@ -87,26 +87,35 @@ class _Newer:
         )
 
 
-def _row(
-    deployment: str, letter: DeadLetter, record_id: bytes | None, *, is_old: bool
-) -> dict[str, Any]:
+def _row(letter: DeadLetter, record_id: bytes | None, *, is_old: bool) -> dict[str, Any]:
     record = letter.record
     headers = record.headers() or []
     return {
-        "deployment": deployment,
         "topic": record.topic(),
         "partition": record.partition(),
         "record_offset": record.offset(),
         "record_time": time if 0 <= (time := record.timestamp()[1]) < _LATEST else None,
         "key": record.key(),
         "payload": record.value(),
-        "header_names": [name.replace("\0", "\ufffd") for name, _ in headers],
-        "header_values": [value for _, value in headers],
+        "header_names": _array(_quoted(without_nul(name)) for name, _ in headers),
+        "header_values": _array(
+            "NULL" if value is None else f'"\\\\x{value.hex()}"' for _, value in headers
+        ),
         "reason": without_nul(letter.reason),
         "sqlstate": letter.sqlstate,
         "record_id": record_id,
         "state": SUPERSEDED if is_old else FAILED,
     }
+
+
+def _array(elements: Iterable[str]) -> str:
+    """An array as the server writes it."""
+    return "{" + ",".join(elements) + "}"
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 class Told:

@@ -1,12 +1,17 @@
 -- name: add
+-- All of a batch at once. Headers are texts of arrays, as rows have different numbers of them.
 insert into grnry.dead_letters
   (deployment, topic, partition, record_offset, record_time, key, payload,
    header_names, header_values, reason, sqlstate, record_id, state)
-values
-  (%(deployment)s, %(topic)s, %(partition)s, %(record_offset)s,
-   to_timestamp(%(record_time)s::float8 / 1000), %(key)s, %(payload)s,
-   %(header_names)s, %(header_values)s::bytea[], %(reason)s, %(sqlstate)s,
-   %(record_id)s, %(state)s)
+select %(deployment)s, topic, partition, record_offset, to_timestamp(record_time / 1000), key, payload,
+  header_names::text[], header_values::bytea[], reason, sqlstate, record_id, state
+from unnest(%(topic)b::text[], %(partition)b::int[], %(record_offset)b::bigint[],
+    %(record_time)b::float8[], %(key)b::bytea[], %(payload)b::bytea[], %(header_names)b::text[],
+    %(header_values)b::text[], %(reason)b::text[], %(sqlstate)b::text[], %(record_id)b::bytea[],
+    %(state)b::text[]) with ordinality
+  as letter (topic, partition, record_offset, record_time, key, payload, header_names,
+    header_values, reason, sqlstate, record_id, state, place)
+order by place
 on conflict
   (deployment, topic, partition, record_offset, coalesce(record_time, to_timestamp(0))) do nothing;
 

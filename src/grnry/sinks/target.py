@@ -1,6 +1,6 @@
 """The port of a sink: how records become lines, and how lines are stored."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import psycopg
@@ -9,6 +9,9 @@ from psycopg.rows import DictRow
 from grnry.log.records import Record
 
 Connection = psycopg.Connection[DictRow]
+
+Refusals = Mapping[int, tuple[str, str]]
+"""By the places of lines: why the database refuses each, and by which SQLSTATE."""
 
 
 class Unstorable(Exception):  # noqa: N818 - it names what the record is
@@ -65,4 +68,11 @@ class Target(Protocol):
 
     def store_carefully(self, connection: Connection, lines: Sequence[bytes]) -> int:
         """The same, leaving out what is stored already; answers how many rows the table took."""
+        ...
+
+    def refused(self, connection: Connection, lines: Sequence[bytes]) -> Refusals:
+        """Of lines that are refused together those of which it can be told without storing them.
+
+        Not all of them need to be found: it only spares trying each.
+        """
         ...
