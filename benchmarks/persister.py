@@ -12,7 +12,7 @@ import argparse
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks._sinks import events
+from benchmarks._sinks import documents, events
 from benchmarks._sinks import options as options_of
 from benchmarks._sinks.connect import JdbcSink
 from benchmarks._sinks.filling import fill
@@ -20,7 +20,7 @@ from benchmarks._sinks.goals import Goals
 from benchmarks._sinks.running import Running, running
 from benchmarks._sinks.worker import latencies
 
-SECTIONS = ("rate", "sink", "nul", "stored", "types", "memory", "latency")
+SECTIONS = ("rate", "sink", "nul", "poison", "stored", "types", "memory", "latency")
 
 
 def fill_topic(
@@ -102,6 +102,43 @@ def nul(run: Running, options: argparse.Namespace, goals: Goals) -> None:
     goals.at_least("with \\u0000 in 1 of 1,000 / without", ratios, 0.9)
 
 
+def poison(run: Running, options: argparse.Namespace, goals: Goals) -> None:
+    """What cannot be stored, against what can, in turns."""
+    number = options.events // 10
+    payloads = {
+        "clean": events.payload,
+        "spoilt": events.payload_with_poison,
+        "not JSON": events.payload_of_poison,
+    }
+    workers = {}
+    for side, payload in payloads.items():
+        name = side.replace(" ", "-").lower()
+        workers[side] = run.worker(name)
+        fill_topic(run, name, range(number), payload)
+    workers["invalid"] = run.live("invalid", documents.SIX)
+    invalid = documents.made(range(number), documents.a_fifth, an_invalid_one)
+    fill(run.kafka, "grnry_live_segment_invalid", invalid)
+    ratios: dict[str, list[float]] = {side: [] for side in workers if side != "clean"}
+    for turn in range(options.rounds):
+        rates = {}
+        for side, worker in workers.items():
+            for table in ("public.eventstore", "grnry.dead_letters", "grnry.dead_letter_counts"):
+                run.empty(table)
+            worker.forget()
+            found = worker.run(number)
+            goals.note(f"round {turn + 1}: {side}", str(found))
+            rates[side] = found.rate
+        for side, found_ratios in ratios.items():
+            found_ratios.append(rates[side] / rates["clean"])
+    goals.at_least("1 of 100 is not JSON / clean", ratios["spoilt"], 0.3)
+    goals.at_least("nothing is JSON / clean", ratios["not JSON"], 0.05)
+    goals.at_least("live segment, nothing fits its schema / clean", ratios["invalid"], 0.05)
+
+
+def an_invalid_one(id_: int, number: int) -> documents.Document:
+    return {**documents.six(id_, number), "score": "high"}
+
+
 def beside(
     folder: Path, options: argparse.Namespace, goals: Goals, name: str, rows: int, types: int
 ) -> list[float]:
@@ -166,6 +203,10 @@ def latency(run: Running, options: argparse.Namespace, goals: Goals) -> None:
     worker.stop()
 
 
+SHARED = {"nul": nul, "poison": poison, "latency": latency, "memory": memory}
+"""Sections that need one Granary, and the same one."""
+
+
 def main(argv: list[str]) -> None:
     parser = options_of.parser("persister", __doc__, SECTIONS)
     parser.add_argument("--events", type=int, default=200_000, help="in one round")
@@ -179,7 +220,7 @@ def measure(folder: Path, options: argparse.Namespace, goals: Goals) -> None:
         with running(folder / "data") as run:
             if wanted & {"rate", "sink"}:
                 rate(run, options, goals, folder)
-            for name, section in (("nul", nul), ("latency", latency), ("memory", memory)):
+            for name, section in SHARED.items():
                 if name in wanted:
                     section(run, options, goals)
     if "stored" in wanted:

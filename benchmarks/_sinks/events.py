@@ -53,6 +53,16 @@ def payload_with_nul(number: int) -> bytes:
     return found if number % 1000 else found.replace(b"xxxxxx", b"\\u0000", 1)
 
 
+def payload_of_poison(number: int) -> bytes:
+    """The same, cut off in front: it is not JSON."""
+    return payload(number)[1:]
+
+
+def payload_with_poison(number: int) -> bytes:
+    """One in a hundred is not JSON."""
+    return payload(number) if number % 100 else payload_of_poison(number)
+
+
 def large_payload(number: int) -> bytes:
     """100 KB."""
     return json.dumps({"id": str(number), "text": "y" * 100_000}).encode()

@@ -17,14 +17,12 @@ from grnry.database.pool_metrics import PoolCollector
 from grnry.database.prepare import prepare_database
 from grnry.dead_letters import api as dead_letters_api
 from grnry.dead_letters.service import DeadLetters
-from grnry.dead_letters.work import ensure_keeper
 from grnry.deployments.log_files import LogFolder, folder_in
 from grnry.errors import GranaryError, StartError
 from grnry.event_types import api as event_types_api
 from grnry.event_types.service import EventTypes
 from grnry.events import api as events_api
 from grnry.events.collector import Collector
-from grnry.events.expiry.work import ensure_reaper
 from grnry.events.reading import api as reading_api
 from grnry.events.reading.service import Events
 from grnry.events.tracing import api as tracing_api
@@ -49,6 +47,7 @@ from grnry.projects.members import Members
 from grnry.projects.service import Projects
 from grnry.projects.watchdog import Watchdog
 from grnry.settings import Settings
+from grnry.sinks import upkeep
 
 WAIT_SECONDS = 60.0
 LOOK_SECONDS = 0.05
@@ -95,8 +94,7 @@ class ControlPlane:
         self.trust.prepare()
         wait_for_log(self.admin)
         self.event_types.heal()
-        ensure_reaper(self.database)
-        ensure_keeper(self.database)
+        upkeep.ensure(self.database)
 
     def app(self) -> FastAPI:
         links = Links(self._settings.public_url)

@@ -4,19 +4,27 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from grnry.dead_letters.work import run_keeper
+from grnry.dead_letters.chore import Keeping
 from grnry.deployments.reporting import DEPLOYMENT_VARIABLE, Reporter
-from grnry.deployments.worker import last_word
+from grnry.deployments.worker import last_word, run_worker
 from grnry.errors import GranaryError
-from grnry.events.expiry.work import run_reaper
+from grnry.events.expiry.chore import Expiry
 from grnry.logs import set_up_logging
 from grnry.persisters.engine import run_persister
 from grnry.settings import Settings
+from grnry.sinks.upkeep import Upkeep, expect_login
+
+
+def run_upkeep(words: Sequence[str], environment: Mapping[str, str]) -> int:
+    """`grnry run upkeep`: one for the whole platform."""
+    settings = Settings.from_environment(environment)
+    expect_login(settings, words)
+    return run_worker(Upkeep(settings, [Keeping, Expiry]), environment)
+
 
 ENTRIES: dict[str, Callable[[Sequence[str], Mapping[str, str]], int]] = {
     "persister": run_persister,
-    "reaper": run_reaper,
-    "dead-letters": run_keeper,
+    "upkeep": run_upkeep,
 }
 
 

@@ -17,6 +17,7 @@ from tests.event_types.calling import Caller
 from tests.event_types.test_kinds_made import MADE, SHARED, deployments, relations, topics
 
 MOST_STEPS = 100
+HALVES = ("halves-a", "halves-b", "halves-c")
 KINDS = ["data_in", "live_segment", "profile", "ttl"]
 """One of each that makes something else."""
 
@@ -64,16 +65,14 @@ class Place:
 
     def heal(self) -> None:
         """As the next start does, when the server has seen that the killed one is gone."""
+        wait_for(lambda: not self.half(), what="all is healed")
 
-        def is_whole() -> bool:
-            self._service.heal()
-            with self._caller.granary.platform() as connection:
-                found = connection.execute(
-                    "select from grnry.event_types where phase <> 'ready'"
-                ).fetchall()
-                return not found
-
-        wait_for(is_whole, what="all is healed")
+    def half(self) -> list[str]:
+        """What is unfinished after it was tried to heal."""
+        self._service.heal()
+        with self._caller.granary.platform() as connection:
+            rows = connection.execute("select name from grnry.event_types where phase <> 'ready'")
+            return [row["name"] for row in rows]
 
     def things(self) -> tuple[set[str], set[str], set[str], set[tuple[Any, ...]]]:
         """Everything that an event type has."""
@@ -104,6 +103,31 @@ def place(caller: Caller) -> Iterator[Place]:
     place = Place(caller)
     yield place
     place.close()
+
+
+def test_one_that_the_log_does_not_let_go_keeps_no_other_from_being_healed(
+    caller: Caller, place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = caller.granary.data / "log"
+    if not (log / "topics").exists():
+        pytest.skip("the log is elsewhere")
+    before = place.things()
+    halves = {name: log / "topics" / f"grnry_data_in_{name}" for name in HALVES}
+    for name, folder in halves.items():
+        place.make("data_in", name)
+        folder.rename(log / name)  # the broker cannot move it out of the way
+        assert caller.http.delete(f"/event-types/{name}").status_code >= 400
+    kept = "halves-b"
+    try:
+        assert set(place.half()) == set(HALVES)
+        for name in set(HALVES) - {kept}:
+            (log / name).rename(halves[name])
+        wait_for(lambda: place.half() == [kept], what="the others are healed")
+        assert f"Event type {kept} stays half made until it is healed: " in caplog.text
+    finally:
+        (log / kept).rename(halves[kept])
+    wait_for(lambda: not place.half(), what="it is healed as well")
+    assert place.things() == before
 
 
 def every_step(dying: Dying, check: Callable[[int], None]) -> int:

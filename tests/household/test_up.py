@@ -46,6 +46,14 @@ def test_a_password_is_said_until_a_start_has_come_to_its_end(stopped: Granary) 
     assert log_in(stopped, stopped.password) == 200
 
 
+def test_the_supervisor_carries_no_clients() -> None:
+    """Each costs some megabytes for as long as the household lives."""
+    clients = "{'psycopg', 'confluent_kafka', 'fastapi', 'joserfc'}"
+    code = f"import sys, grnry.cli.main, grnry.household.up; print(*({clients} & {{*sys.modules}}))"
+    done = subprocess.run([COMMAND[0], "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
 def test_ctrl_c_at_a_terminal_stops_all_in_order(stopped: Granary) -> None:
     terminal, other = pty.openpty()
     words = [*COMMAND, "up", "--data", str(stopped.data), "--port", "0"]

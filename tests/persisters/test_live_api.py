@@ -1,6 +1,7 @@
 """Persisters of live segments over HTTP, on a whole running Granary."""
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -132,6 +133,29 @@ def test_one_bad_record_costs_one_record_or_stops_it(caller: Caller, name: str) 
     caller.put(path(name), {"errorsTolerance": "all"})
     caller.post(f"{path(name)}/state", {"action": "RESTART"})
     wait_for(lambda: rows(caller, name) == [{"id": "a", "age": 3}], what="it goes on")
+
+
+def test_it_stops_though_somebody_locks_its_table(caller: Caller, name: str) -> None:
+    with caller.granary.platform() as connection, connection.transaction():
+        connection.execute(b"lock table global.grnry_live_sgmt_lively in access exclusive mode")
+        produce(caller, name, {"id": "a", "age": 1})
+
+        def waits() -> bool:
+            found = connection.execute(
+                "select from pg_locks where not granted"
+                " and relation = 'global.grnry_live_sgmt_lively'::regclass"
+            )
+            return found.fetchone() is not None
+
+        wait_for(waits, what="it waits for the lock")
+        began = time.monotonic()
+        caller.post(f"{path(name)}/state", {"action": "STOP"})
+        wait_for(lambda: state(caller, name)["status"] == "STOPPED", what="it is stopped")
+        assert (
+            time.monotonic() - began < 8
+        )  # not as long as the lock is waited for, and tried again
+    caller.post(f"{path(name)}/state", {"action": "START"})
+    wait_for(lambda: rows(caller, name) == [{"id": "a", "age": 1}], what="nothing is lost")
 
 
 def test_it_stops_and_starts(caller: Caller, name: str) -> None:

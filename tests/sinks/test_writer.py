@@ -13,7 +13,7 @@ from grnry.persisters.event_store import EventStore
 from grnry.sinks.batch import Batch
 from grnry.sinks.verdict import NoRowFits, Verdict, verdict_of
 from grnry.sinks.writer import Writer
-from tests.sinks.records import TOPIC, Made, event, headers, in_partition
+from tests.sinks.records import TOPIC, Headers, Made, event, headers, in_partition
 from tests.sinks.writing import DEPLOYMENT, ONE, TARGET, ZERO, Look, MakeWriter, batch
 
 
@@ -126,6 +126,22 @@ def test_a_dead_letter_without_key_body_and_values(writer: Writer, look: Look) -
     assert (letter["key"], letter["payload"]) == (None, None)
     assert letter["header_names"] == ["grnry-event-id", "\ufffd"]
     assert letter["header_values"] == [None, b"\0"]
+
+
+def test_a_dead_letters_headers_are_kept_as_they_are(writer: Writer, look: Look) -> None:
+    odd: Headers = [
+        ('"quoted", {and} \\slashed\\', b'"'),
+        ("NULL", b"NULL"),
+        ("", b""),
+        ("ü\n\t", b"\xff\0\\x00,{}"),
+        ("nothing", None),
+    ]
+    found = [[], odd, odd[:1], None]
+    writer.write(batch(*(Made(at, b"{", named) for at, named in enumerate(found))))
+    letters = look.rows("select * from grnry.dead_letters order by id")
+    kept = [list(zip(each["header_names"], each["header_values"], strict=True)) for each in letters]
+    assert kept == [[], odd, odd[:1], []]
+    assert [each["record_offset"] for each in letters] == [0, 1, 2, 3]
 
 
 def test_duplicates_within_a_batch_and_against_what_is_stored(writer: Writer, look: Look) -> None:

@@ -37,6 +37,8 @@ unix_socket_permissions = 0700
 max_connections = 200
 reserved_connections = 40
 shared_buffers = {shared_buffers}MB
+# All of it is touched at the start, whatever is written later; a batch of a worker is 4 MB at most.
+wal_buffers = 4MB
 effective_cache_size = {cache}MB
 # A transaction that outlives its session would hold its locks for ever.
 max_prepared_transactions = 0

@@ -92,6 +92,12 @@ class Leases:
         values = {**self._places(list(leases)), "epochs": [one.epoch for one in leases.values()]}
         _expect(list(leases), connection.execute(self._queries.add_session, values).fetchall())
 
+    def break_off_waiting(
+        self, connection: psycopg.Connection[DictRow], pids: Sequence[int]
+    ) -> None:
+        """Have a statement of a session of ours fail if it waits for a lock."""
+        connection.execute(self._queries.break_off_waiting, {"pids": pids})
+
     def hold(
         self,
         connection: psycopg.Connection[DictRow],

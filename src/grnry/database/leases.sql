@@ -33,6 +33,10 @@ where activity.pid = pg_backend_pid()
   and lease.epoch = place.epoch
 returning lease.topic, lease.partition;
 
+-- name: break_off_waiting
+select pg_cancel_backend(pid) from pg_stat_activity
+where pid = any(%(pids)s) and wait_event_type = 'Lock';
+
 -- name: was_made_again
 select exists (
   select from grnry.leases as lease

@@ -12,8 +12,9 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow
 
+from grnry.database.passwords import verifier
 from grnry.database.queries import load
-from grnry.database.roles import WORKER_ROLE, verifier
+from grnry.database.roles import WORKER_ROLE
 from grnry.errors import StartError
 
 logger = logging.getLogger(__name__)

@@ -1,11 +1,10 @@
 """What can be done with dead letters."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from grnry.database.pool import Database
-from grnry.database.transaction import Reading, Transaction
+from grnry.database.transaction import Reading
 from grnry.dead_letters import store
 from grnry.dead_letters.model import (
     OPEN,
@@ -41,14 +40,11 @@ class Queued:
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
-    """Where the dead letters of one deployment are."""
+class _Known:
+    """One of a project's deployments."""
 
-    transaction: Transaction | None
-    """None where it has never got so far as to keep any."""
-
-    name: str
-    """What it is called there."""
+    place: places.Place
+    """Where its dead letters are."""
 
     event_type: str
     status: State
@@ -85,31 +81,30 @@ class DeadLetters:
     def page(
         self, project: str, deployment: str, selection: Selection, limit: int, skipped: int
     ) -> Page:
-        with self._kept(project, deployment) as kept:
-            if kept.transaction is None:
+        known = self._known(project, deployment)
+        name = known.place.name
+        with places.read(self._database, known.place) as reading:
+            if reading is None:
                 counts = {each.value: 0 for each in LetterState}
-                return Page(Source(deployment, kept.event_type, counts), kept.status, (), (), 0)
-            source, reasons = store.tally(
-                kept.transaction, kept.name, kept.event_type, selection.states
-            )
+                return Page(Source(deployment, known.event_type, counts), known.status, (), (), 0)
+            source, reasons = store.tally(reading, name, known.event_type, selection.states)
             total = (
-                store.count(kept.transaction, kept.name, selection)
+                store.count(reading, name, selection)
                 if selection.reason
                 else sum(source.counts[state] for state in selection.states)
             )
             letters = store.page(
-                kept.transaction, kept.name, selection, limit=limit, skipped=skipped, total=total
+                reading, name, selection, limit=limit, skipped=skipped, total=total
             )
             named = replace(source, deployment=deployment)
-            return Page(named, kept.status, reasons, letters, total)
+            return Page(named, known.status, reasons, letters, total)
 
     def letter(self, project: str, deployment: str, partition: int, offset: int) -> Letter:
         """One of them, with its whole payload."""
         selection = Selection(partition=partition, offset=offset)
-        with self._kept(project, deployment) as kept:
-            found = None
-            if kept.transaction is not None:
-                found = store.letter(kept.transaction, kept.name, selection)
+        place = self._known(project, deployment).place
+        with places.read(self._database, place) as reading:
+            found = None if reading is None else store.letter(reading, place.name, selection)
         if found is None:
             raise _nothing_there(deployment, selection)
         return found
@@ -121,11 +116,12 @@ class DeadLetters:
 
         It is done when its worker comes to it, at the next start where it is stopped.
         """
-        with self._kept(project, deployment) as kept:
-            if kept.transaction is None:
-                return Queued(0, kept.status)
-            count = store.queue(kept.transaction, kept.name, selection, by, forced=forced)
-            return Queued(count, kept.status)
+        known = self._known(project, deployment)
+        with places.opened(self._database, known.place) as transaction:
+            if transaction is None:
+                return Queued(0, known.status)
+            count = store.queue(transaction, known.place.name, selection, by, forced=forced)
+            return Queued(count, known.status)
 
     def replay_edited(
         self,
@@ -138,32 +134,25 @@ class DeadLetters:
         forced: bool,
     ) -> Queued:
         """Replay one record with another payload; its own is kept beside it."""
-        with self._kept(project, deployment) as kept:
-            if kept.transaction is None or not store.edit(
-                kept.transaction, kept.name, selection, payload
-            ):
+        known = self._known(project, deployment)
+        name = known.place.name
+        with places.opened(self._database, known.place) as transaction:
+            if transaction is None or not store.edit(transaction, name, selection, payload):
                 raise _nothing_there(deployment, selection, "that is failed or queued")
-            count = store.queue(kept.transaction, kept.name, selection, by, forced=forced)
-            return Queued(count, kept.status)
+            count = store.queue(transaction, name, selection, by, forced=forced)
+            return Queued(count, known.status)
 
     def drop(self, project: str, deployment: str, selection: Selection) -> int:
         """Delete them for good; how many it were."""
-        with self._kept(project, deployment) as kept:
-            if kept.transaction is None:
-                return 0
-            return store.drop(kept.transaction, kept.name, selection)
+        place = self._known(project, deployment).place
+        with places.opened(self._database, place) as transaction:
+            return 0 if transaction is None else store.drop(transaction, place.name, selection)
 
-    @contextmanager
-    def _kept(self, project: str, deployment: str) -> Iterator[_Kept]:
-        with self._database.transaction() as transaction:
-            event_type = _expect(transaction, project, deployment)
-            status = _status(transaction, deployment)
-            place = places.place_of(transaction, deployment)
-            if not place.is_elsewhere:
-                yield _Kept(transaction, deployment, event_type, status)
-                return
-        with places.opened(self._database, place) as found:
-            yield _Kept(found, place.name, event_type, status)
+    def _known(self, project: str, deployment: str) -> _Known:
+        with self._database.reading() as reading:
+            event_type = _expect(reading, project, deployment)
+            place = places.place_of(reading, deployment)
+            return _Known(place, event_type, _status(reading, deployment))
 
 
 def replayable(*, forced: bool) -> tuple[LetterState, ...]:

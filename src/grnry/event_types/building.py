@@ -112,25 +112,27 @@ class Builder:
                 persisters.delete(transaction, name, kind.persister)
             store.remove(transaction, name)
 
-    def _undo_quietly(self, name: str) -> bool:
+    def _undo_quietly(self, name: str) -> GranaryError | None:
+        """Answers why not, which is told."""
         try:
             self._undo(name)
         except GranaryError as error:
             logger.warning("Event type %s stays half made until it is healed: %s", name, error)
-            return False
-        return True
+            return error
+        return None
 
     def heal(self) -> None:
         """Undo what a crash, or a log that was away, left half made or half deleted.
 
-        At the start, and before a new one is made, which may want the name of such a one.
+        At the start, and before a new one is made, which may want the name of such a one. One that
+        the log refuses to let go keeps no other from being healed.
         """
         with self._database.transaction() as transaction:
             unfinished = store.unfinished(transaction)
         for name in unfinished:
             logger.info("Undoing the half made event type %s.", name)
-            if not self._undo_quietly(name):
-                return
+            if isinstance(self._undo_quietly(name), ServiceAway):
+                return  # it is away for the others as well, and each would wait for it
 
 
 def tell_to_stop(transaction: Transaction, name: str, kind: Kind) -> None:

@@ -17,10 +17,11 @@ from grnry.persisters.rows import (
     TRAILER,
     IsDeletion,
     event_type_field,
+    message_of,
     row_of,
     rows_of,
 )
-from grnry.sinks.target import Connection, Load, Unstorable
+from grnry.sinks.target import Connection, Load, Refusals, Unstorable
 
 _IDS = ("correlation", "event")
 GRACE = "P5D"
@@ -57,6 +58,7 @@ class EventStore:
         self._make_waiting = queries.composed("make_waiting", table=table, columns=columns)
         self._copy_waiting = queries.composed("copy_waiting", columns=columns)
         self._insert_waiting = queries.composed("insert_waiting", table=table, columns=columns)
+        self._make_refusal, self._refusals = queries.make_refusal, queries.refusals
         rows = self._home.rows
         self._expire_events = queries.composed("expire_events", rows=rows)
         self._expire_entities = queries.composed("expire_entities", rows=rows)
@@ -152,6 +154,15 @@ class EventStore:
                 count += len(rows)
             self._expire(connection, deletions)
         return count
+
+    def refused(self, connection: Connection, lines: Sequence[bytes]) -> Refusals:
+        """Messages that are not JSON, as the database has it."""
+        connection.execute(self._make_refusal)
+        messages = [None if isinstance(line, Deletion) else message_of(line) for line in lines]
+        rows = connection.execute(self._refusals, {"messages": messages})
+        return {
+            row["place"]: (": ".join(filter(None, row["said"])), row["sqlstate"]) for row in rows
+        }
 
     def _expire(self, connection: Connection, deletions: Sequence[Deletion]) -> None:
         """Set the end of what is stored and has none yet."""

@@ -18,6 +18,31 @@ insert into {table} ({columns})
 select {columns} from stored order by partition_id, partition_offset
 on conflict (event_type, correlation_id, event_id) do nothing;
 
+-- name: make_refusal
+-- What the server says of a message, in each of its versions. What depends on the depth of its stack
+-- is asked where it is stored.
+create or replace function pg_temp.refusal_of(message bytea) returns text[]
+language plpgsql strict as $$
+declare
+  primary_text text;
+  detail text;
+begin
+  perform convert_from(message, 'UTF8')::jsonb;
+  return null;
+exception
+  when data_exception then
+    get stacked diagnostics primary_text = message_text, detail = pg_exception_detail;
+    return array[primary_text, detail, sqlstate];
+  when program_limit_exceeded then
+    return null;
+end $$;
+
+-- name: refusals
+select line.place::int - 1 as place, refusal[1:2] as said, refusal[3] as sqlstate
+from unnest(%(messages)b::bytea[]) with ordinality as line (message, place),
+  pg_temp.refusal_of(line.message) as refusal
+where refusal is not null;
+
 -- name: expire_events
 -- `ttl` is what `created` lacks to the end, which is once and for all: a further deletion does not
 -- put it off. Beyond 64 bits for the times of events that nobody can have sent.

@@ -145,6 +145,19 @@ def row_of(
     )
 
 
+def message_of(row: bytes) -> bytes | None:
+    """The message of a row: the last of its fields."""
+    at = 2
+    for _ in COLUMNS[:-1]:
+        at += 4 + max(0, _length_at(row, at))
+    return None if _length_at(row, at) < 0 else row[at + 5 :]
+
+
+def _length_at(row: bytes, at: int) -> int:
+    """Of the field that begins there; less than nothing where it is null."""
+    return int.from_bytes(row[at : at + 4], signed=True)
+
+
 def _ids(found: Mapping[str, bytes | None]) -> tuple[bytes, bytes]:
     """The ids; or why these headers make no row. A deletion flag that says false is no reason."""
     correlation_id = unquoted(found.get("grnry-correlation-id") or b"")

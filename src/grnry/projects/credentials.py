@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 
 from grnry.database import sql
+from grnry.database.passwords import verifier
 from grnry.database.queries import Queries, load
-from grnry.database.roles import verifier
 from grnry.database.transaction import Transaction
 from grnry.projects.database_space import make_space, role_of
 

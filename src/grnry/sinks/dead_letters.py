@@ -7,7 +7,7 @@ the id of the topic that it was read from, as offsets of another one tell nothin
 
 import logging
 import time
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 from grnry.database.queries import Queries, load
@@ -36,7 +36,7 @@ def keep(
 ) -> None:
     """Keep dead letters; then those are superseded that are older than what the batch writes."""
     if letters:
-        _add(connection, deployment, [_row(deployment, target, letter) for letter in letters])
+        _add(connection, deployment, [_row(target, letter) for letter in letters])
     _supersede(connection, deployment, target, batch)
 
 
@@ -63,8 +63,13 @@ def _add(connection: Connection, deployment: str, rows: Sequence[dict[str, Any]]
         "times": [row["record_time"] for row in rows],
     }
     kept = {_content(row): row["id"] for row in connection.execute(queries().kept, places)}
-    with connection.cursor() as cursor:
-        cursor.executemany(queries().add, [row for row in rows if _content(row) not in kept])
+    if fresh := [row for row in rows if _content(row) not in kept]:
+        columns = {name: [row[name] for row in fresh] for name in fresh[0]}
+        texts = {
+            "header_names": [_array(map(_quoted, names)) for names in columns["header_names"]],
+            "header_values": [_array(map(_bytea, some)) for some in columns["header_values"]],
+        }
+        connection.execute(queries().add, {"deployment": deployment, **columns, **texts})
     if again := [kept[_content(row)] for row in rows if _content(row) in kept]:
         connection.execute(queries().read_again, {"ids": again})
 
@@ -126,19 +131,18 @@ def _supersede(connection: Connection, deployment: str, target: Target, batch: B
     connection.execute(queries().supersede, values)
 
 
-def _row(deployment: str, target: Target, letter: DeadLetter) -> dict[str, Any]:
+def _row(target: Target, letter: DeadLetter) -> dict[str, Any]:
     record = letter.record
     headers = record.headers() or []
     id_ = target.key_of(record)
     return {
-        "deployment": deployment,
         "topic": record.topic(),
         "partition": record.partition(),
         "record_offset": record.offset(),
         "record_time": _time(record),
         "key": record.key(),
         "payload": record.value(),
-        "header_names": [name.replace("\0", "\ufffd") for name, _ in headers],
+        "header_names": [without_nul(name) for name, _ in headers],
         "header_values": [value for _, value in headers],
         "reason": without_nul(letter.reason),
         "sqlstate": letter.sqlstate,
@@ -150,6 +154,20 @@ def _time(record: Record) -> int | None:
     """Milliseconds since 1970, where a calendar has them."""
     time = record.timestamp()[1]
     return time if 0 <= time < _LATEST else None
+
+
+def _array(elements: Iterable[str]) -> str:
+    """An array as the server writes it."""
+    return "{" + ",".join(elements) + "}"
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _bytea(value: bytes | None) -> str:
+    return "NULL" if value is None else f'"\\\\x{value.hex()}"'
 
 
 class Told:

@@ -10,15 +10,23 @@ join grnry.dead_letters as letter
     and letter.record_time is not distinct from to_timestamp(place.record_time::float8 / 1000);
 
 -- name: add
+-- All of a batch at once. Headers are texts of arrays, as rows have different numbers of them.
 insert into grnry.dead_letters
   (deployment, topic, partition, record_offset, record_time, key, payload,
    header_names, header_values, reason, sqlstate, record_id, topic_id)
-values
-  (%(deployment)s, %(topic)s, %(partition)s, %(record_offset)s,
-   to_timestamp(%(record_time)s::float8 / 1000), %(key)s, %(payload)s,
-   %(header_names)s, %(header_values)s::bytea[], %(reason)s, %(sqlstate)s, %(record_id)s,
-   (select topic_id from grnry.leases
-    where (deployment, topic, partition) = (%(deployment)s, %(topic)s, %(partition)s)));
+select %(deployment)s, letter.topic, letter.partition, letter.record_offset,
+  to_timestamp(letter.record_time / 1000), letter.key, letter.payload, letter.header_names::text[],
+  letter.header_values::bytea[], letter.reason, letter.sqlstate, letter.record_id, lease.topic_id
+from unnest(%(topic)b::text[], %(partition)b::int[], %(record_offset)b::bigint[],
+    %(record_time)b::float8[], %(key)b::bytea[], %(payload)b::bytea[], %(header_names)b::text[],
+    %(header_values)b::text[], %(reason)b::text[], %(sqlstate)b::text[], %(record_id)b::bytea[])
+    with ordinality
+  as letter (topic, partition, record_offset, record_time, key, payload, header_names,
+    header_values, reason, sqlstate, record_id, place)
+left join grnry.leases as lease
+  on lease.deployment = %(deployment)s and lease.topic = letter.topic
+    and lease.partition = letter.partition
+order by letter.place;
 
 -- name: read_again
 -- A record that another topic gives is that one's: what came after it in the former is not newer any more.

@@ -47,7 +47,6 @@ FOLLOW_SECONDS = 0.1
 
 PIECE = 500
 REVOKE_SECONDS = 5.0
-STOP_SECONDS = 10.0
 
 
 class Engine:
@@ -78,8 +77,7 @@ class Engine:
         self._granted: set[Partition] = set()
         self._started: queue.SimpleQueue[dict[Partition, Position | None]] = queue.SimpleQueue()
         self._stop = threading.Event()
-        self._give_up = threading.Event()
-        self._patience = Patience(self._relay.disconnect, status, pace, self._give_up)
+        self._patience = Patience(self._relay, status, pace, self._stop)
         self._crash: BaseException | None = None
         self._looks = Looks()
         self._rest = Rest(writer)
@@ -100,15 +98,11 @@ class Engine:
         writer = threading.Thread(target=self._guarded, args=(self._write,), name="writer")
         writer.start()
         self._guarded(self._read)
-        seconds = 0 if self._status.has_failed else STOP_SECONDS
-        deadline = threading.Timer(seconds, self._give_up.set)
-        deadline.start()
         self._work.put(self._release_all)
         self._work.put(self._finish)
-        writer.join()
+        self._patience.await_end(writer)
         self._commit_stored()
         self._consumer.close(leaves=isinstance(self._crash, PartitionsForgotten))
-        deadline.cancel()
         if self._crash is not None:
             raise self._crash
 
@@ -123,7 +117,6 @@ class Engine:
         except BaseException as error:
             self._crash = self._crash or error
             self._stop.set()
-            self._give_up.set()
 
     # The reader -------------------------------------------------------------------------------
 
@@ -313,7 +306,7 @@ class Engine:
 
     def _take(self, partitions: list[Partition]) -> None:
         self._settle()
-        topic_id = self._topic.begin(self._give_up)
+        topic_id = self._topic.begin(self._stop)
         self._started.put(self._patience.persist(lambda: self._writer.take(partitions, topic_id)))
 
     def _go_back(self, offsets: dict[Partition, int]) -> None:

@@ -1,9 +1,10 @@
 """Narrowing: store what can be stored of a batch, and find the records that cannot.
 
-Runs within the batch's transaction. A piece that fails is rolled back to its savepoint and split:
-before the line that the server names where it names one, in half where it does not. Pieces grow
-again while they pass, so that one bad record among thousands costs a few statements, and a batch of
-nothing else costs one each.
+Runs within the batch's transaction. Where the batch fails as a whole, its target is asked first
+which lines it can tell to be bad at once. A piece of the others that fails is rolled back to its
+savepoint and split: before the line that the server names where it names one, in half where it does
+not. Pieces grow again while they pass, so that one bad record among thousands costs a few
+statements, and a batch of nothing else costs one each.
 """
 
 import re
@@ -21,8 +22,41 @@ _LINE = re.compile(r"COPY \S+, line (\d+)")
 
 def store_narrowed(connection: Connection, target: Target, batch: Batch) -> list[DeadLetter]:
     """Store every line that can be; answers the records that cannot. Other errors pass through."""
+    outcome = _try(connection, target, batch.lines)
+    if isinstance(outcome, int):
+        return []
+    told = _told(connection, target, batch)
+    rest = batch.leaving_out(told)
+    size = len(rest.lines) if told else _good_lines(outcome, len(rest.lines))
+    rows, found = _narrow(connection, target, rest, size)
+    # A deletion that passes says nothing of what the table takes.
+    if (told or found) and not rows:
+        _expect_that_a_sample_fits(connection, target)
+    places = {id(record): place for place, record in enumerate(batch.records)}
+    return sorted([*told, *found], key=lambda letter: places[id(letter.record)])
+
+
+def _told(connection: Connection, target: Target, batch: Batch) -> list[DeadLetter]:
+    """The records that the target can tell to be bad; where it cannot, each is tried."""
+    try:
+        with connection.transaction():
+            refused = target.refused(connection, batch.lines)
+    except psycopg.Error as error:
+        if verdict_of(error) in (Verdict.AWAY, Verdict.PASSING):
+            raise
+        return []
+    return [
+        DeadLetter(batch.records[at], reason, sqlstate)
+        for at, (reason, sqlstate) in refused.items()
+    ]
+
+
+def _narrow(
+    connection: Connection, target: Target, batch: Batch, size: int
+) -> tuple[int, list[DeadLetter]]:
+    """Answers how many rows the table took, and what cannot be stored; begins with `size` lines."""
     bad: list[DeadLetter] = []
-    rows, at, size, total = 0, 0, len(batch.lines), len(batch.lines)
+    rows, at, total = 0, 0, len(batch.lines)
     while at < total:
         end = min(at + size, total)
         outcome = _try(connection, target, batch.lines[at:end])
@@ -34,10 +68,7 @@ def store_narrowed(connection: Connection, target: Target, batch: Batch) -> list
             at += 1
         else:
             size = _good_lines(outcome, end - at)
-    # A deletion that passes says nothing of what the table takes.
-    if bad and not rows:
-        _expect_that_a_sample_fits(connection, target)
-    return bad
+    return rows, bad
 
 
 def _try(connection: Connection, target: Target, lines: list[bytes]) -> int | psycopg.Error:

@@ -1,5 +1,6 @@
 """What a writer tries until it is done, for as long as the database is away or refuses it."""
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from typing import TypeVar
 import psycopg
 
 from grnry.sinks.pace import Pace
+from grnry.sinks.relay import Relay
 from grnry.sinks.status import Status
 from grnry.sinks.verdict import STANDS, Verdict, verdict_of
 
@@ -20,21 +22,26 @@ LONGEST_PAUSE = 2.0
 REFUSED_PAUSE = 1.0
 TABLE_PAUSE = 60.0
 
+FINISH_SECONDS = 0.2
+"""How long a batch may take that is in hand, until it is asked whether it waits for a lock."""
+
 
 class Stopped(Exception):  # noqa: N818 - a signal between our own frames
     """The writer was told to stop while it waited."""
 
 
 class Patience:
-    """Says what is wrong, and waits between tries until one of them ends well."""
+    """Says what is wrong, and waits between tries until one of them ends well.
 
-    def __init__(
-        self, disconnect: Callable[[], None], status: Status, pace: Pace, give_up: threading.Event
-    ) -> None:
-        self._disconnect = disconnect
+    It ends with `stop`: what can be stored then still is; what cannot is read again at the next
+    start, and nobody waits for it.
+    """
+
+    def __init__(self, relay: Relay, status: Status, pace: Pace, stop: threading.Event) -> None:
+        self._relay = relay
         self._status = status
         self._pace = pace
-        self._give_up = give_up
+        self._stop = stop
 
     def persist(self, attempt: Callable[[], Answer]) -> Answer:
         """Try until it is done; what only time mends is waited for."""
@@ -49,9 +56,23 @@ class Patience:
                 self._status.clear("database")
                 return answer
 
+    def await_end(self, thread: threading.Thread) -> None:
+        """Wait for the thread that stores, after `stop`; whatever waits for a lock is broken off.
+
+        Its lock may be given to it in an hour, or never.
+        """
+        thread.join(FINISH_SECONDS)
+        while thread.is_alive():
+            with contextlib.suppress(psycopg.Error):  # the server's, which ends the waiting as well
+                self._relay.break_off_waiting()
+            thread.join(FINISH_SECONDS)
+
     def _wait(self, error: psycopg.Error, pause: float, refusals: int) -> float:
         """Say what is wrong and wait; answers the next pause."""
         verdict, said = verdict_of(error), str(error).strip().splitlines()[0]
+        if self._stop.is_set():
+            logger.info("Stopped with a batch in hand, which is read again: %s", said)
+            raise Stopped
         if verdict in STANDS:
             told = f"{STANDS[verdict]}: {said}"
             pause = TABLE_PAUSE if verdict is Verdict.TABLE else max(pause, REFUSED_PAUSE)
@@ -69,9 +90,9 @@ class Patience:
         else:
             raise error
         if verdict is not Verdict.PASSING:
-            self._disconnect()
+            self._relay.disconnect()
         self._status.at_work(yes=False)
-        if self._give_up.wait(pause):
+        if self._stop.wait(pause):
             raise Stopped
         self._status.at_work(yes=True)
         return min(pause * 2, TABLE_PAUSE if verdict is Verdict.REFUSED else LONGEST_PAUSE)

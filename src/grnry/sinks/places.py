@@ -88,6 +88,17 @@ def opened(database: Database, place: Place | None) -> Iterator[Transaction | No
 
 
 @contextmanager
+def read(database: Database, place: Place) -> Iterator[Reading | None]:
+    """The same, for what only reads."""
+    if place.is_elsewhere:
+        with opened(database, place) as transaction:
+            yield transaction
+    else:
+        with database.reading() as reading:
+            yield reading
+
+
+@contextmanager
 def kept(
     database: Database, deployment: str, *, locking: bool = False
 ) -> Iterator[tuple[Reading | None, str]]:

@@ -120,6 +120,10 @@ class Relay:
             self._stored.append(self._writer.write(self._unsettled[0]))
             del self._unsettled[0]
 
+    def break_off_waiting(self) -> None:
+        """By any thread: a statement that waits for a lock fails."""
+        self._writer.break_off_waiting()
+
     def disconnect(self) -> None:
         self._writer.disconnect()
         self._give_up()

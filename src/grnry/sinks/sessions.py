@@ -39,6 +39,12 @@ class Sessions:
     def is_connected(self) -> bool:
         return self._first is not None and not self._first.closed
 
+    @property
+    def pids(self) -> list[int]:
+        """Of the server's processes."""
+        sessions = (self._first, self._second)
+        return [one.info.backend_pid for one in sessions if one is not None and not one.closed]
+
     def first(self, make_ready: Callable[[Connection], None]) -> Connection:
         """The session that holds the leases; one that is opened is made ready before it is used."""
         if self._first is None or self._first.closed:

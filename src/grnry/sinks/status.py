@@ -70,11 +70,6 @@ class Status:
             self._failures[where] = Report("FAILED", message, retrying)
         self.changed.set()
 
-    @property
-    def has_failed(self) -> bool:
-        """Whether it waits for somebody, or for a long while."""
-        return bool(self._failures)
-
     def report(self) -> Report:
         with self._lock:
             for failure in self._failures.values():

@@ -11,6 +11,9 @@ from grnry.log.records import Record
 
 Connection = psycopg.Connection[DictRow]
 
+Refusals = Mapping[int, tuple[str, str]]
+"""By the places of lines: why the database refuses each, and by which SQLSTATE."""
+
 
 class Statement(NamedTuple):
     """What is to be executed, with its values."""
@@ -95,4 +98,11 @@ class Target(Protocol):
 
     def store_carefully(self, connection: Connection, lines: Sequence[bytes]) -> int:
         """The same, leaving out what is stored already; answers how many rows the table took."""
+        ...
+
+    def refused(self, connection: Connection, lines: Sequence[bytes]) -> Refusals:
+        """Of lines that are refused together those of which it can be told without storing them.
+
+        Not all of them need to be found: it only spares trying each.
+        """
         ...

@@ -34,13 +34,13 @@ class TopicWatch:
         self._id: str | None = None
         self._due = float("inf")
 
-    def begin(self, give_up: threading.Event) -> str | None:
+    def begin(self, stop: threading.Event) -> str | None:
         """The topic from which partitions are to be read from now on; waits for who can tell."""
-        while not give_up.is_set():
+        while not stop.is_set():
             try:
                 self._look()
             except LogAway:
-                give_up.wait(AGAIN_SECONDS)
+                stop.wait(AGAIN_SECONDS)
             else:
                 break
         return self._id

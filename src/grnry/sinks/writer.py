@@ -194,6 +194,12 @@ class Writer:
     def is_connected(self) -> bool:
         return self._sessions.is_connected
 
+    def break_off_waiting(self) -> None:
+        """By any thread: a statement of ours that waits for a lock fails. Raises the database's."""
+        if pids := self._sessions.pids:
+            with self._sessions.open() as another:
+                self._leases.break_off_waiting(another, pids)
+
     def _lose(self, partitions: AbstractSet[Partition]) -> None:
         if partitions:
             logger.warning("Another worker has taken over: %s", sorted(partitions))

@@ -10,11 +10,12 @@ import pytest
 from grnry.database.pool import Database
 from grnry.deployments import service as deployments
 from grnry.events.expiry.reaper import MOST_DELETED, Reaper, next_batch
-from grnry.events.expiry.work import DEPLOYMENT, ensure_reaper
 from grnry.log.admin import Admin
 from grnry.log.producer import Producer
 from grnry.log.records import LogAway, Record
 from grnry.log.tail import tail
+from grnry.sinks import upkeep
+from grnry.sinks.upkeep import DEPLOYMENT
 from tests.conftest import wait_for
 from tests.event_types.calling import Caller
 
@@ -113,7 +114,7 @@ def alone(database: Database) -> Iterator[None]:
         deployments.stop(transaction, DEPLOYMENT)
     wait_for(lambda: state(database) == "STOPPED", 60, what="it is stopped")
     yield
-    ensure_reaper(database)
+    upkeep.ensure(database)
     wait_for(lambda: state(database) == "RUNNING", 60, what="it runs again")
 
 

@@ -16,7 +16,7 @@ from grnry.persisters.live_segment.rows import (
     version_of,
 )
 from grnry.schemas import Column, ColumnType, JsonSchema, live_segment_schema
-from grnry.sinks.target import Connection, Load, Statement, Unstorable
+from grnry.sinks.target import Connection, Load, Refusals, Statement, Unstorable
 
 
 class LiveTable:
@@ -116,6 +116,10 @@ class LiveTable:
         if count := self._store(connection, lines):
             connection.execute(self._statements.empty_waiting)
         return count
+
+    def refused(self, connection: Connection, lines: Sequence[bytes]) -> Refusals:
+        """None: its reader knows all that is refused but what people have the table refuse."""
+        return {}
 
     def key(self, line: bytes) -> bytes | None:
         return key_in(line)
