@@ -13,6 +13,7 @@ from grnry.persisters.event_store import EventStore
 from grnry.sinks.batch import Batch
 from grnry.sinks.pace import Pace
 from grnry.sinks.patience import Patience, Stopped
+from grnry.sinks.relay import Relay
 from grnry.sinks.status import Status
 from grnry.sinks.writer import Writer
 from tests.conftest import wait_for
@@ -40,7 +41,7 @@ class Storing:
         self.was_stopped = False
         self._writer = Writer(url, DEPLOYMENT, Leases(DEPLOYMENT, "me"), EventStore("calls"))
         self._writer.take([(TOPIC, 0)])
-        self._patience = Patience(self._writer, self.status, Pace(), self.stop)
+        self._patience = Patience(Relay(self._writer), self.status, Pace(), self.stop)
         self._thread = threading.Thread(target=self._store)
 
     def start(self) -> None:
