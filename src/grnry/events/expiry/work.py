@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from grnry.database.address import place_of
 from grnry.database.pool import Database
 from grnry.deployments.worker import run_worker
 from grnry.events.expiry.reaper import Reaper
@@ -29,7 +30,8 @@ class ReaperWork(Upkeep):
     def run(self) -> None:
         database = self.database()
         producer = Producer(Cluster.of(self._settings), DEPLOYMENT)
-        self._reaper = Reaper(database, producer, self._stopping)
+        own = place_of(self._settings.worker_database_url or self._settings.database_url)
+        self._reaper = Reaper(database, producer, own, self._stopping)
         self._status.consuming(yes=True)
         pause = 0.0
         while not self._stopping.wait(pause):
