@@ -14,6 +14,8 @@ from grnry.household.doctor.finding import Finding
 from tests.conftest import wait_for
 from tests.running import Granary
 
+ON_KAFKA = os.environ.get("GRNRY_TEST_BROKER") == "kafka"
+
 
 @pytest.fixture
 def free(granary: Granary) -> str:
@@ -41,7 +43,7 @@ def verdicts(found: dict[tuple[str, str], Finding]) -> dict[str, str]:
 
 def test_a_running_one_is_looked_at_in_all_its_parts(granary: Granary) -> None:
     code, found = examined(granary)
-    assert code == 0
+    assert code == 0, [finding for finding in found.values() if finding.verdict != "ok"]
     parts = {"machine", "folder", "processes", "database", "log", "ports"}
     assert {part for part, _ in found} == parts
     assert "PostgreSQL 18" in found["database", "server"].said
@@ -56,6 +58,7 @@ def test_one_that_was_never_started_is_well(granary: Granary, tmp_path: Path, fr
     assert not Path(where).exists()
 
 
+@pytest.mark.skipif(ON_KAFKA, reason="whose processes are not Granary's")
 def test_a_process_that_stands_still_is_found(granary: Granary) -> None:
     broker = granary.pid("broker")
     os.kill(broker, signal.SIGSTOP)

@@ -51,11 +51,11 @@ def say(granary: Granary, process: str, message: str) -> None:
 
 def test_all_processes_are_shown_and_one_alone(granary: Granary) -> None:
     every = granary.do("logs", "-n", "-1")
-    assert {line.split(" ")[0] for line in every.splitlines()} >= {"api", "broker", "postgres"}
+    assert {line.split(" ")[0] for line in every.splitlines()} >= {"api", "postgres"}
     assert "database system is ready" in granary.do("logs", "postgres", "-n", "-1")
     entries = [json.loads(line) for line in granary.do("logs", "--json").splitlines()]
     assert [entry["time"] for entry in entries] == sorted(entry["time"] for entry in entries)
-    assert len(granary.do("logs", "broker", "-n", "1", "--json").splitlines()) == 1
+    assert len(granary.do("logs", "reconciler", "-n", "1", "--json").splitlines()) == 1
     assert granary.do("logs", "-n", "0") == ""
 
 
@@ -64,7 +64,7 @@ def test_an_unknown_process_and_a_folder_without_logs_are_told(
 ) -> None:
     done = granary.grnry("logs", "nope")
     assert (done.returncode, done.stdout) == (1, "")
-    assert "no log of a process 'nope'; there are: api, broker," in done.stderr
+    assert "no log of a process 'nope'; there are: api, " in done.stderr
     nothing = granary.grnry("logs", "--data", str(tmp_path))
     assert nothing.returncode == 1
     assert "There are no logs in" in nothing.stderr

@@ -27,9 +27,12 @@ class Warehouse:
         server.run("create database {} template template0 encoding 'UTF8'", name)
         server.run("alter database {} owner to " + name, name)
 
+    @property
+    def url(self) -> str:
+        return self.server.url(self.name, self.name)
+
     def connect(self) -> "psycopg.Connection[dict[str, Any]]":
-        url = self.server.url(self.name, self.name)
-        return psycopg.connect(url, autocommit=True, row_factory=dict_row)
+        return psycopg.connect(self.url, autocommit=True, row_factory=dict_row)
 
     def run(self, statement: str) -> None:
         """As who rules the server."""

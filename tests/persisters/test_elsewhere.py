@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, Producer
 
+from grnry.database.address import place_of
 from grnry.database.pool import Database
 from grnry.events.expiry.reaper import Reaper
 from grnry.log.producer import Producer as RealProducer
@@ -229,6 +230,25 @@ def test_what_is_past_its_end_is_deleted_there(
     assert [row["event_id"] for row in found] == ["2", "3"]
 
 
+def test_events_expire_there_by_their_age(caller: Caller, warehouse: Warehouse) -> None:
+    """From an event that is too old to a row that is gone, with the persister at work."""
+    name = caller.make(eventstoreTTL="P1D")
+    configure(caller, name, {**warehouse.config(), "eventstore.ttlGracePeriod": "PT0S"})
+    act(caller, name, "START", "RUNNING")
+    produce(caller, name, b"{}", event_id="old", event_timestamp="1700000000000")
+    send(caller, name, "young")
+    wait_for(lambda: warehouse.count() == 2, what="the events are there")
+    reap(caller)
+    question = "select event_id from public.eventstore where expires is not null"
+    wait_for(lambda: warehouse.rows(question) == [{"event_id": "old"}], 60, "one has an end")
+    reap(caller)
+    assert warehouse.rows("select event_id from public.eventstore") == [{"event_id": "young"}]
+    assert [one["where"] for one in trace(caller, name, "old")] == ["PASSED", "PASSED"]
+    assert state(caller, name)["progress"] == {"records": 3, **DONE}
+    act(caller, name, "STOP", "STOPPED")
+    caller.delete(f"/event-types/{name}")
+
+
 def reap(caller: Caller) -> None:
     """As the reaper does every now and then."""
     with caller.granary.platform() as connection:
@@ -236,7 +256,7 @@ def reap(caller: Caller) -> None:
         url = f"postgresql://{info.user}:{info.password}@{info.host}:{info.port}/{info.dbname}"
     database = Database(url).open()
     producer = RealProducer(caller.granary.said["kafka"], "test-reaper")
-    Reaper(database, producer).reap()
+    Reaper(database, producer, place_of(url)).reap()
     producer.close()
     database.close()
 

@@ -10,11 +10,16 @@ import pytest
 from grnry.household.folder import start_of
 from tests.conftest import wait_for
 from tests.running import Granary, every_process, seconds
+from tests.whole.conftest import BROKER
 
 BACK_SECONDS = 2.0
 
 
-@pytest.mark.parametrize("name", ["postgres", "broker", "api", "reconciler"])
+not_on_kafka = pytest.mark.skipif(BROKER == "kafka", reason="whose broker is not Granary's")
+BROKER_TOO = pytest.param("broker", marks=not_on_kafka)
+
+
+@pytest.mark.parametrize("name", ["postgres", BROKER_TOO, "api", "reconciler"])
 def test_a_killed_process_is_back_soon(granary: Granary, name: str) -> None:
     assert any(is_back_soon(granary, name) for _ in range(3))
     assert granary.do("event-type", "list")

@@ -11,6 +11,15 @@ join grnry.event_types as event_type on event_type.name = persister.event_type
 where persister.event_type = %(event_type)s and event_type.project = %(project)s
   and event_type.phase = 'ready' and persister.kind = 'pg';
 
+-- name: all
+select persister.event_type, event_type.project, event_type.topic_name as topic,
+  persister.app_version, persister.app_config, persister.deployer_config, persister.last_updated,
+  persister.id
+from grnry.persisters as persister
+join grnry.event_types as event_type on event_type.name = persister.event_type
+where event_type.phase = 'ready' and persister.kind = 'pg'
+order by persister.event_type;
+
 -- name: lock
 select from grnry.persisters where event_type = %(event_type)s for update;
 

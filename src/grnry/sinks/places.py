@@ -3,7 +3,7 @@
 That is the platform's own, unless somebody has named another for one of them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 
@@ -11,10 +11,13 @@ import psycopg
 
 from grnry.database.pool import Database
 from grnry.database.queries import Queries, load
-from grnry.database.transaction import DatabaseAway, Reading, Transaction
+from grnry.database.transaction import Collision, DatabaseAway, Reading, Transaction
 from grnry.errors import ServiceAway
 
 APPLICATION = "grnry-api"
+
+Open = Callable[[], AbstractContextManager[Transaction | None]]
+"""Begins a transaction; none where no worker has ever come so far as to keep rows there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +40,17 @@ class Place:
         return bool(self.url)
 
 
+# SQLSTATE classes of a server that is away or at its limits, and not of a table.
+_SERVERS_OWN = ("08", "53", "57P")
+_TAKES_LONG = (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable)
+
+
 class NotThere(ServiceAway):
-    """Another database than the platform's, which does not answer, or not as it should."""
+    """What is not the platform's, and does not answer, or not as it should."""
+
+
+class NoAnswer(NotThere):
+    """Another database than the platform's, which does not answer to anybody."""
 
 
 def keep_at(transaction: Transaction, place: Place) -> None:
@@ -70,21 +82,8 @@ def opened(database: Database, place: Place | None) -> Iterator[Transaction | No
         with database.transaction() as transaction:
             yield transaction
         return
-    other = Database(place.url, size=1, application=APPLICATION).open()
-    try:
-        with other.transaction() as transaction:
-            yield transaction if transaction.value(_queries().is_made) else None
-    except DatabaseAway as error:
-        raise NotThere(
-            f"The database that '{place.deployment}' writes does not answer at the moment."
-        ) from error
-    except psycopg.Error as error:
-        said = error.diag.message_primary or type(error).__name__
-        raise NotThere(
-            f"The database that '{place.deployment}' writes refuses us: {said}."
-        ) from error
-    finally:
-        other.close()
+    with visited(place) as begin, begin() as transaction:
+        yield transaction
 
 
 @contextmanager
@@ -96,6 +95,53 @@ def read(database: Database, place: Place) -> Iterator[Reading | None]:
     else:
         with database.reading() as reading:
             yield reading
+
+
+@contextmanager
+def visited(place: Place) -> Iterator[Open]:
+    """Another database than the platform's: its transactions are begun on one connection."""
+    whose = f"The database that '{place.deployment}' writes"
+    other = Database(place.url, size=1, application=APPLICATION).open()
+
+    @contextmanager
+    def begin() -> Iterator[Transaction | None]:
+        with _blamed(whose), other.transaction() as transaction:
+            yield transaction if transaction.value(_queries().is_made) else None
+
+    try:
+        yield begin
+    finally:
+        other.close()
+
+
+@contextmanager
+def among_others(database: Database, deployment: str) -> Iterator[Transaction]:
+    """A transaction of the platform's database on what a project has made there.
+
+    Raises NotThere where that is locked, takes long, or refuses us.
+    """
+    with database.transaction() as transaction:
+        transaction.run(_queries().wait_briefly)
+        try:
+            yield transaction
+        except psycopg.Error as error:
+            if error.sqlstate is None or error.sqlstate.startswith(_SERVERS_OWN):
+                raise
+            said = error.diag.message_primary
+            raise NotThere(f"The table that '{deployment}' writes refuses us: {said}.") from error
+
+
+@contextmanager
+def _blamed(whose: str) -> Iterator[None]:
+    try:
+        yield
+    except (DatabaseAway, Collision) as error:
+        if isinstance(error.__cause__, _TAKES_LONG):
+            raise NotThere(f"{whose} takes too long to answer.") from error
+        raise NoAnswer(f"{whose} does not answer at the moment.") from error
+    except psycopg.Error as error:
+        said = error.diag.message_primary or type(error).__name__
+        raise NotThere(f"{whose} refuses us: {said}.") from error
 
 
 @contextmanager

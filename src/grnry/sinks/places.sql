@@ -16,3 +16,7 @@ select deployment, name, url, table_schema, table_name from grnry.sink_places or
 -- name: is_made
 select to_regclass('grnry.leases') is not null and to_regclass('grnry.dead_letters') is not null
   as is_made;
+
+-- name: wait_briefly
+-- Whoever has locked a table of their own holds up nothing but what is done there.
+set local lock_timeout = '1s';

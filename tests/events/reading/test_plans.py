@@ -7,9 +7,11 @@ import psycopg
 import pytest
 from psycopg.rows import DictRow, dict_row
 
+from grnry.database import sql
 from grnry.database.pool import Database
 from grnry.database.transaction import Row, Statement, Transaction
 from grnry.events.expiry import store as expiry
+from grnry.events.expiry.shelves import PLATFORM_ROWS
 from grnry.events.reading import store
 from grnry.events.reading.model import Readable, Window
 from tests.conftest import Postgres
@@ -120,7 +122,31 @@ def test_one_event(explained: Explained) -> None:
 
 
 def test_what_has_expired(explained: Explained) -> None:
-    found = expiry.expired(explained, "type-3", (10_000, "entity-10", "0"), 40_000, 1000)
+    place = (10_000, "entity-10", "0")
+    found = expiry.expired(explained, PLATFORM_ROWS, "type-3", place, 40_000, 1000)
     assert [one.created for one in found] == [1000 * n for n in range(11, 40)]
     assert by_index(explained)
     assert explained.rows_read() <= 40
+
+
+@pytest.mark.parametrize("rows", [PLATFORM_ROWS, sql.SQL("only {}").format(PLATFORM_ROWS)])
+def test_what_is_past_its_end(explained: Explained, rows: sql.Composable) -> None:
+    """Rows that are found by the index of ends are deleted where they are."""
+    explained.connection.execute(
+        "update public.eventstore set expires = created where event_type = 'type-7'"
+    )
+    deleted, seconds = expiry.delete(explained, rows, 900_000, 200)
+    assert (deleted, seconds > 0) == (200, True)
+    # Each is read where the index says, and once more by its place.
+    assert by_index(explained)
+    assert explained.rows_read() <= 3 * 200
+    explained.connection.rollback()
+
+
+def test_what_is_left_of_a_deleted_type(explained: Explained) -> None:
+    deleted, _ = expiry.delete_of_former(explained, "type-7", 900_000, 200)
+    assert deleted == 200
+    # Each is read where the index says, and once more by its place.
+    assert by_index(explained)
+    assert explained.rows_read() <= 3 * 200
+    explained.connection.rollback()

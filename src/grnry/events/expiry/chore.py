@@ -1,5 +1,6 @@
 """Expiry as a part of the platform's upkeep."""
 
+from grnry.database.address import place_of
 from grnry.events.expiry.reaper import Reaper
 from grnry.sinks.upkeep import TRY_AGAIN_SECONDS, Tools
 
@@ -10,7 +11,9 @@ class Expiry:
     def __init__(self, tools: Tools) -> None:
         self._does = tools.does
         self._seconds = float(tools.settings.expiry_seconds)
-        self._reaper = Reaper(tools.database, tools.producer, tools.stopping)
+        settings = tools.settings
+        own = place_of(settings.worker_database_url or settings.database_url)
+        self._reaper = Reaper(tools.database, tools.producer, own, tools.stopping)
 
     def step(self) -> float:
         return self._seconds if self._does("expiry", self._reaper.reap) else TRY_AGAIN_SECONDS

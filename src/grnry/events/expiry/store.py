@@ -1,6 +1,6 @@
 """What has expired, and how far the reaper is, in the database."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -60,9 +60,11 @@ def former(transaction: Transaction) -> list[Kept]:
     return [Kept(row["name"], row["topic"], row["ttl"]) for row in rows]
 
 
-def progress(transaction: Transaction, event_type: str, again_at: datetime) -> Progress | None:
-    """Begins with a new type; nothing of one that is gone."""
-    values = {"event_type": event_type}
+def progress(
+    transaction: Transaction, event_type: str, kept_in: str, again_at: datetime
+) -> Progress | None:
+    """Begins with a new type, or in a new table; nothing of one that is gone."""
+    values = {"event_type": event_type, "kept_in": kept_in}
     row = transaction.row(_queries().progress, **values)
     if row is None:
         transaction.run(_queries().begin, **values, again_at=again_at)
@@ -78,11 +80,16 @@ def progress(transaction: Transaction, event_type: str, again_at: datetime) -> P
 
 
 def expired(
-    transaction: Transaction, event_type: str, after: Place, before: int, limit: int
+    transaction: Transaction,
+    rows: sql.Composable,
+    event_type: str,
+    after: Place,
+    before: int,
+    limit: int,
 ) -> list[Expired]:
     created, correlation_id, event_id = after
-    rows = transaction.planned_anew(
-        _queries().expired,
+    found = transaction.planned_anew(
+        _queries().composed("expired", rows=rows),
         event_type=event_type,
         created=created,
         correlation_id=correlation_id,
@@ -90,7 +97,7 @@ def expired(
         before=before,
         limit=limit,
     )
-    return [_expired(row) for row in rows]
+    return [_expired(row) for row in found]
 
 
 def _expired(row: Mapping[str, Any]) -> Expired:
@@ -104,38 +111,62 @@ def _expired(row: Mapping[str, Any]) -> Expired:
 
 
 def reach(
-    transaction: Transaction, event_type: str, before: Place | None, after: Place | None
+    transaction: Transaction,
+    event_type: str,
+    kept_in: str,
+    before: Place | None,
+    after: Place | None,
 ) -> bool:
     """Move on; false where somebody else has."""
-    values = {"event_type": event_type, "from": _json(before), "to": _json(after)}
-    return transaction.run(_queries().reach, **values) == 1
+    values = {"event_type": event_type, "kept_in": kept_in}
+    way = {"from": _json(before), "to": _json(after)}
+    return transaction.run(_queries().reach, **values, **way) == 1
 
 
 def reach_again(
-    transaction: Transaction, event_type: str, before: Place | None, after: Place | None
+    transaction: Transaction,
+    event_type: str,
+    kept_in: str,
+    before: Place | None,
+    after: Place | None,
 ) -> bool:
-    values = {"event_type": event_type, "from": _json(before), "to": _json(after)}
-    return transaction.run(_queries().reach_again, **values) == 1
+    values = {"event_type": event_type, "kept_in": kept_in}
+    way = {"from": _json(before), "to": _json(after)}
+    return transaction.run(_queries().reach_again, **values, **way) == 1
 
 
-def end_round(transaction: Transaction, event_type: str, again_at: datetime) -> None:
-    transaction.run(_queries().end_round, event_type=event_type, again_at=again_at)
+def end_round(transaction: Transaction, event_type: str, kept_in: str, again_at: datetime) -> None:
+    values = {"event_type": event_type, "kept_in": kept_in}
+    transaction.run(_queries().end_round, **values, again_at=again_at)
 
 
-def delete_of_former(transaction: Transaction, event_type: str, before: int, limit: int) -> int:
-    values = {"event_type": event_type, "before": before}
-    return transaction.run(_queries().delete_of_former, **values, limit=limit)
+def end(transaction: Transaction, event_type: str, told: Sequence[Expired], grace: str) -> None:
+    """Give events of the platform's table their end."""
+    ids = {
+        "correlation_ids": [one.correlation_id for one in told],
+        "event_ids": [one.event_id for one in told],
+    }
+    transaction.run(_queries().end, event_type=event_type, grace=grace, **ids)
 
 
-def delete(transaction: Transaction, now: int, limit: int) -> int:
-    """Take away what is past its end; how many rows it were."""
-    return transaction.run(_queries().delete, now=now, limit=limit)
+def delete_of_former(
+    transaction: Transaction, event_type: str, before: int, limit: int
+) -> tuple[int, float]:
+    values = {"event_type": event_type, "before": before, "limit": limit}
+    return _done(transaction.planned_anew(_queries().delete_of_former, **values))
 
 
-def delete_elsewhere(transaction: Transaction, table: tuple[str, str], now: int, limit: int) -> int:
-    """The same in a table of another database."""
-    statement = _queries().composed("delete_elsewhere", table=sql.Identifier(*table))
-    return transaction.run(statement, now=now, limit=limit)
+def delete(
+    transaction: Transaction, rows: sql.Composable, now: int, limit: int
+) -> tuple[int, float]:
+    """Take away what is past its end; how many rows it were, and the seconds that it took."""
+    statement = _queries().composed("delete", rows=rows)
+    return _done(transaction.planned_anew(statement, now=now, limit=limit))
+
+
+def _done(found: Sequence[Mapping[str, Any]]) -> tuple[int, float]:
+    (row,) = found
+    return row["rows"], row["seconds"]
 
 
 def _place(value: Any) -> Place | None:
