@@ -116,4 +116,6 @@ def verdict_of(house: House, case: Case, lives: Sequence[Sequence[Written]]) -> 
     expected = case.expected(written, letters)
     # What is read a second time outdates dead letters once more, also those that come after it.
     expected.states.clear()
+    # And ends events once more, also those that come after their deletion.
+    expected.may_end |= expected.named_before
     return judge({}, written, expected, rows, letters)
