@@ -33,7 +33,7 @@ PATH = f"{TYPE_PATH}/eventstores/live-segment/persister"
 PARTITIONS = 8
 HOT, ALL = 20, 3000
 POISON_EVERY, STRICT_EVERY, TOMBSTONE_EVERY = 400, 250, 12
-STOP_EVERY, HOPELESS_EVERY = 1000, 4
+STOP_EVERY, HOPELESS_EVERY = 500, 4
 """Records of which one stops who may leave none out, and of these those that no schema takes."""
 
 
