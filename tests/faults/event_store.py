@@ -14,7 +14,7 @@ from tests.faults.load import Headers, Sent, Written
 NAME = "faults"
 PATH = f"/event-types/{NAME}/eventstores/pg/persister"
 CONCURRENCY = "spring.cloud.stream.bindings.input.consumer.concurrency"
-KEYS, PARTITIONS = 997, 8
+KEYS, HOT, PARTITIONS = 997, 20, 8
 POISON_EVERY, COPY_EVERY, NUL_EVERY, LARGE_EVERY = 1000, 200, 500, 400
 DELETION_EVERY, ENTITY_EVERY = 40, 10
 """Records of which one deletes, and of these those that delete all of an entity."""
@@ -97,7 +97,7 @@ class EventStoreCase:
     def _deletion(self) -> Sent:
         """Of an event that was sent, is sent next, or cannot be stored; or of all of an entity."""
         chance = self._chance
-        key = chance.randrange(KEYS)
+        key = chance.randrange(HOT if chance.random() < 0.5 else KEYS)  # some are deleted again
         entity, sequence = f"entity-{key}", self._sequences[key]
         match chance.randrange(6):
             case 0:

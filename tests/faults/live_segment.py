@@ -54,7 +54,7 @@ class LiveSegmentCase:
         """Where it has stopped, as no record might be left out."""
         self.none_left_out: NoneLeftOut | None = None
         """While it may leave no record out."""
-        self._tolerates = True
+        self.tolerates = True
         self._altered: list[str] = []
         """What takes back what users have done to the table."""
         self._lock = threading.RLock()
@@ -90,9 +90,10 @@ class LiveSegmentCase:
 
     def tolerate(self, house: House, *, yes: bool) -> None:
         """Leave records out that cannot be stored, or stop at them."""
+        self.tolerates = self.tolerates and yes  # until the answer to that is there
         house.caller.put(PATH, {"errorsTolerance": "all" if yes else "none"})
-        self._tolerates = yes
         self.act(house, "RESTART")
+        self.tolerates = yes
 
     # The schema and the table
 
@@ -143,14 +144,14 @@ class LiveSegmentCase:
         chance = self._chance
         is_hot = chance.random() < 0.5
         id_ = self.ids.of(chance.randrange(HOT if is_hot else ALL))
-        often = POISON_EVERY if self._tolerates else STOP_EVERY * HOPELESS_EVERY
+        often = POISON_EVERY if self.tolerates else STOP_EVERY * HOPELESS_EVERY
         if self._spoiled or chance.randrange(often) == 0:
             self._spoiled = max(0, self._spoiled - 1)
             return self._poison(number, id_)
         if chance.randrange(TOMBSTONE_EVERY) == 0:
             self._made.append(Made(id_, None))
             return self._sent(id_, None)
-        is_early = not self._tolerates and chance.randrange(STOP_EVERY) == 0
+        is_early = not self.tolerates and chance.randrange(STOP_EVERY) == 0
         content = content_of(number, self.version + is_early, chance)
         refusal = NEXT_GRADE if is_early else ""
         if not is_early and chance.randrange(STRICT_EVERY) == 0:
