@@ -167,7 +167,7 @@ _DELETES = ("grnry-deletion-flag", b"true")
 # what is deleted is the time of grace after that, and `ttl` what `created` lacks to it.
 _ROWS = """
 select correlation_id || '/' || event_id as name, partition_id, partition_offset,
-  (message->>'number')::bigint as number, xmin::text::bigint as written,
+  coalesce((message->>'number')::bigint, -1) as number, xmin::text::bigint as written,
   ttl is not null or expires is not null as is_ended,
   case when ttl is null then expires is null
     else ttl = 'PT' || round((expires - created::numeric) / 1000, 3) || 'S'

@@ -45,10 +45,10 @@ class NoneLeftOut:
     def __init__(self, house: House, case: "LiveSegmentCase", chance: random.Random) -> None:
         self._house, self._case, self._chance = house, case, chance
         self._is_over, self._give_up = threading.Event(), threading.Event()
-        self._seen = 0
         self._late_since = 0.0
         self._mended: tuple[Place | None, float] = (None, 0.0)
-        self._thread = threading.Thread(target=self._run, name="none left out")
+        self._crash: Exception | None = None
+        self._thread = threading.Thread(target=self._guarded, name="none left out")
         self._thread.start()
 
     @property
@@ -66,10 +66,18 @@ class NoneLeftOut:
         self._give_up.set()
         self._thread.join(FINISH_SECONDS)
         assert not self.lasts, "it cannot be told to leave records out again"
+        if self._crash is not None:
+            raise self._crash
+
+    def _guarded(self) -> None:
+        try:
+            self._run()
+        except Exception as error:
+            self._crash = error
 
     def _run(self) -> None:
         self._insist(lambda: self._case.tolerate(self._house, yes=False))
-        while not (self._give_up.is_set() or (self._is_over.is_set() and self._seen)):
+        while not (self._give_up.is_set() or (self._is_over.is_set() and self._mended[0])):
             self._try(self._look)
             self._give_up.wait(0.3)
         if not self._case.tolerates:
@@ -95,12 +103,14 @@ class NoneLeftOut:
             self._late_since = 0.0
             return
         stop = self._observed((int(told[2]), int(told[3])), told[4])
-        if not self._is_another_start_at_it(stop):
+        if self._is_another_start_at_it(stop):
+            return
+        if stop.place != self._mended[0]:  # else its mending has failed
             self._house.history.say(f"  stopped at {stop.place}: {stop.reason[:100]}")
             self._case.stops.append(stop)
-            self._seen += 1
-            self._mend(stop)
-            self._mended = (stop.place, time.monotonic())
+            self._mended = (stop.place, float("-inf"))
+        self._mend(stop)
+        self._mended = (stop.place, time.monotonic())
 
     def _is_another_start_at_it(self, stop: Stop) -> bool:
         """What is told may be of a start before, whose stop is passed. Not for long, though."""

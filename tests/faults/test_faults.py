@@ -37,8 +37,9 @@ def test_each_acknowledged_event_is_one_row_or_one_dead_letter(log: str) -> None
     [("pg", "embedded"), pytest.param("live-segment", "kafka", marks=needs_java)],
 )
 def test_a_topic_that_is_made_again_loses_nothing(engine: str, log: str) -> None:
-    # A broker tells both engines the same, and both do the same about it.
-    verdict = topic_again.run(Plan(engine, log, SEED, seconds=0), History())
+    # A broker tells both engines the same, and both do the same about it. Ids of a live segment are
+    # of a third type here.
+    verdict = topic_again.run(Plan(engine, log, SEED + 2, seconds=0), History())
     assert verdict.is_good, "\n".join([str(verdict), *verdict.details()])
 
 

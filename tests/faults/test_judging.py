@@ -19,6 +19,7 @@ from tests.faults.judging import (
     LOST,
     OLD,
     REFUSED,
+    STALE,
     STATE,
     Expected,
     Letter,
@@ -152,6 +153,16 @@ def test_what_the_log_acknowledged_and_does_not_have_is_said(run: Run) -> None:
 def test_what_the_log_has_twice_is_double(run: Run) -> None:
     run.written.append(Written(5, 5, RECORDS))
     assert run.wrong() == {DOUBLE: 1}
+
+
+def test_a_row_of_a_deletion_is_said(run: Run) -> None:
+    """In place of the event that comes after it, or of none."""
+    name = next(iter(run.expected.named_before))
+    at = next(at for at, row in enumerate(run.rows) if row.name == name)
+    run.rows[at] = replace(run.rows[at], number=-1)
+    assert run.wrong() == {STALE: 1}
+    run.rows.append(Row("entity-0/", (0, RECORDS), -1, RECORDS, True, False))
+    assert run.wrong() == {STALE: 1, FOREIGN: 1}
 
 
 def test_a_deleted_event_without_an_end_is_said(run: Run) -> None:
