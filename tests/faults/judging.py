@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from tests.faults.load import Written
 
 LOST, DOUBLE, FOREIGN = "lost", "double", "never sent"
-STALE, OLD, DISORDER, REFUSED, FORGOTTEN, ALTERED, STATE, ENDLESS, ENDED, BEYOND, NEEDLESS = (
+STALE, OLD, DISORDER, REFUSED, FORGOTTEN, ALTERED, STATE = (
     "stale",
     "not the one that counts",
     "out of order",
@@ -18,26 +18,15 @@ STALE, OLD, DISORDER, REFUSED, FORGOTTEN, ALTERED, STATE, ENDLESS, ENDED, BEYOND
     "lost by the log",
     "not as it was sent",
     "in a wrong state",
-    "deleted and without an end",
-    "with an end that nobody gave",
-    "stored beyond a stop",
-    "stopped for nothing",
 )
+ENDLESS, ENDED = "deleted and without an end", "with an end that nobody gave"
+UNDONE, BEYOND = "not stored before a stop", "stored beyond a stop"
+NEEDLESS = "stopped for nothing"
 KINDS = (
-    LOST,
-    DOUBLE,
-    FOREIGN,
-    STALE,
-    OLD,
-    DISORDER,
-    REFUSED,
-    FORGOTTEN,
-    ALTERED,
-    STATE,
-    ENDLESS,
-    ENDED,
-    BEYOND,
-    NEEDLESS,
+    *(LOST, DOUBLE, FOREIGN),
+    *(STALE, OLD, DISORDER, REFUSED, FORGOTTEN, ALTERED, STATE),
+    *(ENDLESS, ENDED),
+    *(UNDONE, BEYOND, NEEDLESS),
 )
 REPLAYED = "replayed"
 
@@ -218,7 +207,8 @@ def _judge_stops(
         if reason is None or reason not in stop.reason:
             found[NEEDLESS].append(said)
         if stop.next_offset != offset:
-            found[BEYOND].append(f"the next offset is {stop.next_offset} at {said}")
+            kind = BEYOND if (stop.next_offset or 0) > offset else UNDONE
+            found[kind].append(f"the next offset is {stop.next_offset} at {said}")
         end = (partition + 1, 0)
         later = {one.number for one in written if stop.place <= _place(one) < end}
         found[BEYOND] += [f"{number} is a row at {said}" for number in stop.numbers & later]

@@ -16,6 +16,7 @@ from tests.faults.judging import (
     REPLAYED,
     STALE,
     STATE,
+    UNDONE,
     Expected,
     Letter,
     Place,
@@ -228,12 +229,18 @@ def test_what_is_stored_beyond_a_stop_is_said(run: Run) -> None:
     )
     for wrong in (
         replace(stop, next_offset=offset + 1),
-        replace(stop, next_offset=offset - 1),
         replace(stop, numbers=stop.numbers | {later}),
         replace(stop, letters=stop.letters | {stop.place}),
     ):
         run.stops = [wrong]
         assert run.wrong() == {BEYOND: 1}
+
+
+@pytest.mark.parametrize("less", [1, None])
+def test_what_is_not_stored_before_a_stop_is_said(run: Run, less: int | None) -> None:
+    stop = run.stop()
+    run.stops = [replace(stop, next_offset=less and stop.place[1] - less)]
+    assert run.wrong() == {UNDONE: 1}
 
 
 def test_a_stop_at_a_good_record_is_said(run: Run) -> None:
