@@ -127,18 +127,23 @@ def _do_faults(plan: Plan, stage: Stage) -> None:
     deck = stage.chance.sample(known, len(known))
     # First, as these last longest; a short run has time for them then.
     deck.sort(key=lambda fault: (fault.name == PAST_SESSION, fault.name == NONE_LEFT_OUT))
+    put_back: set[str] = set()
     while time.monotonic() < until:
         if not deck:
-            deck = stage.chance.sample(known, len(known))
+            deck, put_back = stage.chance.sample(known, len(known)), set()
         stage.pause(stage.chance.uniform(0.2, plan.pause))
-        _do(stage, deck.pop())
+        fault = deck.pop()
+        if not (fault.holds and stage.is_held(fault.holds)):
+            _do(stage, fault)
+            continue
+        stage.history.say(f"{fault.name}: not now, as another is at its {fault.holds}")
+        if fault.name not in put_back:  # its turn comes once more, after all others
+            put_back.add(fault.name)
+            deck.insert(0, fault)
 
 
 def _do(stage: Stage, fault: Fault) -> None:
     history = stage.history
-    if fault.holds and stage.is_held(fault.holds):
-        history.say(f"{fault.name}: not now, as another is at its {fault.holds}")
-        return
     if fault.alone:
         stage.end_all()
     try:

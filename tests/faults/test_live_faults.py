@@ -37,7 +37,8 @@ def test_the_last_record_of_each_id_is_its_row(log: str) -> None:
 
 def the_judge_can_fail(stage: Stage, good: Verdict) -> None:
     """What is done to the table behind the product's back is said."""
-    assert min(good.rows, good.letters, good.copies) > 10
+    assert min(good.rows, good.copies) > 10
+    assert good.letters
     changed = f"update {TABLE} set orders = orders # 1 where id = {ONE}"
     assert found(stage, changed) == {ALTERED: 1}
     older = f"update {TABLE} set number = number - 1 where id = {ONE}"
