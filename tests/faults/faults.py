@@ -187,7 +187,7 @@ def lock_table(stage: Stage) -> str:
     connection = stage.house.connect(autocommit=False)
     connection.execute(b"set lock_timeout = 5000")
     connection.execute(f"lock table {stage.case.table} in access exclusive mode".encode())
-    seconds = stage.some_seconds(60)
+    seconds = stage.chance.choice([stage.some_seconds(60), stage.longest])
 
     def unlock() -> None:
         with contextlib.suppress(psycopg.Error):
