@@ -17,6 +17,7 @@ PAST_SESSION = "freeze worker past its session"
 POISON_BATCH = 3000
 
 DATABASE, LOG, WORKER, TABLE, DISK = "database link", "log link", "worker", "table", "disk"
+ERRORS = "errors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +187,7 @@ def lock_table(stage: Stage) -> str:
     connection = stage.house.connect(autocommit=False)
     connection.execute(b"set lock_timeout = 5000")
     connection.execute(f"lock table {stage.case.table} in access exclusive mode".encode())
-    seconds = stage.some_seconds(60)
+    seconds = stage.chance.choice([stage.some_seconds(60), stage.longest])
 
     def unlock() -> None:
         with contextlib.suppress(psycopg.Error):
@@ -242,7 +243,7 @@ FAULTS = (
     Fault("lock table", lock_table, holds=TABLE),
     Fault("disk full", fill_disk, holds=DISK, needs_disk=True),
     Fault("change replicas", change_replicas),
-    Fault("batch of poison", send_poison),
+    Fault("batch of poison", send_poison, holds=ERRORS),
 )
 
 

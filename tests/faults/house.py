@@ -108,6 +108,15 @@ class House:
         )
         return [row["pid"] for row in found if start_of(row["pid"]) is not None]
 
+    def leases(self, deployment: str) -> dict[int, int]:
+        """The next offset of each partition of which something is stored."""
+        found = self.rows(
+            "select partition, next_offset from grnry.leases where deployment = %s"
+            " and next_offset is not null",
+            [deployment],
+        )
+        return {row["partition"]: row["next_offset"] for row in found}
+
     def kill(self, name: str) -> None:
         """`kill -9`; the supervisor starts another."""
         os.kill(self.pid(name), signal.SIGKILL)

@@ -19,7 +19,15 @@ STALE, OLD, DISORDER, REFUSED, FORGOTTEN, ALTERED, STATE = (
     "not as it was sent",
     "in a wrong state",
 )
-KINDS = (LOST, DOUBLE, FOREIGN, STALE, OLD, DISORDER, REFUSED, FORGOTTEN, ALTERED, STATE)
+ENDLESS, ENDED = "deleted and without an end", "with an end that nobody gave"
+UNDONE, BEYOND = "not stored before a stop", "stored beyond a stop"
+NEEDLESS = "stopped for nothing"
+KINDS = (
+    *(LOST, DOUBLE, FOREIGN),
+    *(STALE, OLD, DISORDER, REFUSED, FORGOTTEN, ALTERED, STATE),
+    *(ENDLESS, ENDED),
+    *(UNDONE, BEYOND, NEEDLESS),
+)
 FAILED, REPLAYED, SUPERSEDED = "failed", "replayed", "superseded"
 
 Place = tuple[int, int]
@@ -38,6 +46,8 @@ class Row:
     """Rises with the transaction that wrote it, if the table tells it."""
     content: object = None
     """What else it says, if that is to be compared."""
+    is_ended: bool | None = None
+    """Whether it goes some day, if the table tells it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +59,17 @@ class Letter:
     reason: str
     written: int
     state: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Where an engine that may leave nothing out says that it has stopped, and what is there."""
+
+    place: Place
+    reason: str
+    next_offset: int | None
+    numbers: frozenset[int]
+    letters: frozenset[Place]
 
 
 @dataclass(slots=True)
@@ -65,6 +86,16 @@ class Expected:
     """What rows say, where that is compared."""
     states: dict[Place, str] = field(default_factory=dict)
     """What has become of dead letters, where that is compared."""
+    ends: dict[str, Written] = field(default_factory=dict)
+    """Rows that go some day, and the records that said so first."""
+    named_before: set[str] = field(default_factory=set)
+    """Rows that deletions have named before they came, and that stay for all of these."""
+    may_end: set[str] = field(default_factory=set)
+    """Rows whose end is not compared."""
+    stops: list[Stop] = field(default_factory=list)
+    """Where it has said that it stopped."""
+    reasons: dict[Place, str] = field(default_factory=dict)
+    """Records that may stop it, and a part of what it says then."""
 
 
 @dataclass(slots=True)
@@ -75,6 +106,9 @@ class Verdict:
     rows: int
     letters: int
     copies: int
+    ended: int
+    """Rows that deletions have given an end."""
+    stops: int
     found: dict[str, list[str]]
 
     @property
@@ -84,7 +118,8 @@ class Verdict:
     def __str__(self) -> str:
         wrong = ", ".join(f"{kind} {len(self.found[kind])}" for kind in KINDS)
         there = f"{self.records} records: {self.rows} rows, {self.letters} dead letters"
-        return f"{wrong} ({there}, {self.copies} that leave nothing)"
+        more = f"{self.copies} that leave nothing; {self.ended} with an end, {self.stops} stops"
+        return f"{wrong} ({there}, {more})"
 
     def details(self, most: int = 10) -> list[str]:
         return [
@@ -107,9 +142,12 @@ def judge(
     _judge_rows(expected, rows, dead, found)
     stored = {_place(expected.rows[row.name]) for row in rows if row.name in expected.rows}
     _judge_letters(expected, letters, stored, {_place(one) for one in written}, found)
-    _judge_order([(row.place, row.written, row.name) for row in rows], found)
+    _judge_ends(expected, rows, found)
+    _judge_stops(expected, written, found)
+    _judge_order([(_told_at(row, expected), row.written, row.name) for row in rows], found)
     _judge_order([(one.place, one.written, f"letter {one.number}") for one in letters], found)
-    return Verdict(len(written), len(rows), len(letters), expected.copies, found)
+    counts = (len(written), len(rows), len(letters), expected.copies, len(expected.ends))
+    return Verdict(*counts, len(expected.stops), found)
 
 
 def _judge_log(
@@ -146,6 +184,42 @@ def _judge_rows(
     for name, wanted in expected.rows.items():
         if name not in counts and _place(wanted) not in dead:
             found[LOST].append(f"{name}, which should be the row of {wanted}")
+
+
+def _judge_ends(expected: Expected, rows: Sequence[Row], found: dict[str, list[str]]) -> None:
+    for row in rows:
+        if row.is_ended is None or row.name not in expected.rows or row.name in expected.may_end:
+            continue
+        deletion = expected.ends.get(row.name)
+        if row.is_ended and deletion is None:
+            found[ENDED].append(f"{row}")
+        elif deletion is not None and not row.is_ended:
+            found[ENDLESS].append(f"{row}, which {deletion} has deleted")
+
+
+def _judge_stops(
+    expected: Expected, written: Sequence[Written], found: dict[str, list[str]]
+) -> None:
+    """All before a stop is stored, and nothing after it, nor it."""
+    for stop in expected.stops:
+        (partition, offset), reason = stop.place, expected.reasons.get(stop.place)
+        said = f"{partition}/{offset} ({stop.reason})"
+        if reason is None or reason not in stop.reason:
+            found[NEEDLESS].append(said)
+        if stop.next_offset != offset:
+            kind = BEYOND if (stop.next_offset or 0) > offset else UNDONE
+            found[kind].append(f"the next offset is {stop.next_offset} at {said}")
+        end = (partition + 1, 0)
+        later = {one.number for one in written if stop.place <= _place(one) < end}
+        found[BEYOND] += [f"{number} is a row at {said}" for number in stop.numbers & later]
+        beyond = [place for place in stop.letters if stop.place <= place < end]
+        found[BEYOND] += [f"{place} is a dead letter at {said}" for place in beyond]
+
+
+def _told_at(row: Row, expected: Expected) -> Place | None:
+    """Where in the log stands who wrote a row last: the record itself, or what has ended it."""
+    deletion = expected.ends.get(row.name)
+    return _place(deletion) if row.is_ended and deletion is not None else row.place
 
 
 def _judge_letters(

@@ -1,19 +1,22 @@
 """What is done to a live segment at work: its schema grows, users alter its table and replay."""
 
 import contextlib
+import random
 from collections.abc import Sequence
 
 import psycopg
 
-from tests.faults.faults import TABLE, Fault
-from tests.faults.live_segment import UNSURE, LiveSegmentCase
-from tests.faults.stage import Stage
+from tests.faults.faults import ERRORS, TABLE, Fault
+from tests.faults.live_segment import LiveSegmentCase
+from tests.faults.stage import NotNowError, Stage
+from tests.faults.stops import UNSURE, NoneLeftOut
 
 _TABLE = LiveSegmentCase.table
 _COLUMN_IS_RENAMED = (
     f"select from pg_attribute where attrelid = '{_TABLE}'::regclass"
     " and attname = 'own_name' and not attisdropped"
 )
+NONE_LEFT_OUT = "no record may be left out"
 _RAISE = """
 create or replace function public.own_function() returns trigger language plpgsql as $$
 begin
@@ -39,6 +42,15 @@ def replay_letters(stage: Stage) -> str:
     return f"{stage.house.caller.post(path, {})['queued']} queued"
 
 
+def leave_none_out(stage: Stage) -> str:
+    """Long enough to stop and to be mended some times, among whatever else is done."""
+    case = _case(stage)
+    if case.none_left_out is not None and case.none_left_out.lasts:
+        raise NotNowError("the last time is not over")
+    case.none_left_out = now = NoneLeftOut(stage.house, case, random.Random(stage.chance.random()))
+    return stage.lasting(NONE_LEFT_OUT, ERRORS, max(15, stage.some_seconds(40)), now.end)
+
+
 def _altered(
     name: str, statements: Sequence[str], back: Sequence[str], *, is_restarted: bool = False
 ) -> Fault:
@@ -61,6 +73,7 @@ def _altered(
 
 
 LIVE_FAULTS = (
+    Fault(NONE_LEFT_OUT, leave_none_out, holds=ERRORS),
     Fault("evolve schema", evolve_schema),
     Fault("evolve schema once more", evolve_schema),
     Fault("replay dead letters", replay_letters),

@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from tests.faults.judging import FAILED, REPLAYED, SUPERSEDED, Expected, Letter, Place
-from tests.faults.live_records import OWN, Id, Made, told
+from tests.faults.live_ids import Id, name_of
+from tests.faults.live_records import Made, told
 from tests.faults.load import Written
 
 
@@ -30,7 +31,9 @@ class _Model:
     def take(self, one: Written) -> None:
         made, place = self._made[one.number], (one.partition, one.offset)
         letter = self._letters.get(place)
-        is_refused = made.is_strict and letter is not None and OWN in letter.reason
+        if made.is_poison or made.refusal:
+            self.expected.reasons[place] = made.refusal
+        is_refused = letter is not None and bool(made.refusal) and made.refusal in letter.reason
         if not made.is_poison and not is_refused:
             self._write(one, made)
             return
@@ -49,7 +52,7 @@ class _Model:
         assert made.id is not None
         for place in self._failed.pop(made.id, ()):
             expected.states[place] = SUPERSEDED
-        name = str(made.id)
+        name = name_of(made.id)
         expected.copies += name in expected.rows
         expected.rows.pop(name, None)
         expected.gone.pop(name, None)

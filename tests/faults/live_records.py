@@ -12,12 +12,15 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
 
-Id = int | str
+from tests.faults.live_ids import Id, Ids, Spelled
+
 Content = dict[str, Any]
 
 MOST_VERSIONS = 60
 OWN = "own_"
 """Begins the names of all that users add to the table."""
+NEXT_GRADE = "#/grade"
+"""The property that says of a record that its schema is not there yet."""
 
 _DEFAULTS: Content = {"orders": 0, "is_member": False, "strict": False}
 _LARGEST = 2**63 - 1
@@ -31,25 +34,13 @@ class Made:
     """None where nobody can read it."""
     content: Content | None
     is_poison: bool = False
-    is_strict: bool = False
-    """Whether what users add to the table may refuse it."""
+    refusal: str = ""
+    """What the reason says where it is refused, if it may be."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ids:
-    """Ids of one type."""
-
-    is_number: bool
-
-    def of(self, index: int) -> Id:
-        if not self.is_number:
-            return f"é 'entity\\{index}\""
-        return _LARGEST - index if index % 97 == 0 else index - 10
-
-
-def schema_of(version: int, *, is_number: bool) -> dict[str, Any]:
+def schema_of(version: int, ids: Ids) -> dict[str, Any]:
     properties: dict[str, Any] = {
-        "id": {"type": "integer" if is_number else "string"},
+        "id": ids.schema,
         "number": {"type": "integer", "minimum": 1},
         "name": {"type": ["string", "null"]},
         "amount": {"type": "number"},
@@ -96,10 +87,7 @@ def content_of(number: int, version: int, chance: random.Random) -> Content:
     return {"number": number + 1, **said}
 
 
-def payload_of(id_: Id, content: Content, chance: random.Random) -> bytes:
-    """As JSON; some integers as numbers with a fraction, which is an integer as well."""
-    is_small = isinstance(id_, int) and abs(id_) < 2**50
-    told = float(id_) if is_small and chance.randrange(50) == 0 else id_
+def payload_of(told: Spelled, content: Content) -> bytes:
     return json.dumps({"id": told, **content}, default=_text).encode()
 
 
@@ -128,11 +116,12 @@ def default_of(name: str) -> Any:
 # What cannot be stored ----------------------------------------------------------------------------
 
 
-def poison_of(id_: Id, number: int, chance: random.Random) -> tuple[bytes | None, Made]:
+def poison_of(ids: Ids, id_: Id, number: int, chance: random.Random) -> tuple[bytes, Made]:
     """A value that can never be stored, and what is known of it."""
+    told = ids.spelled(id_, chance)
     known = Made(id_, {}, is_poison=True)
     nobody = Made(None, {}, is_poison=True)
-    good: Content = {"id": id_, "number": number + 1}
+    good: Content = {"id": told, "number": number + 1}
     match chance.randrange(17):
         case 0:
             return b'{"id": 1, "number": ', nobody
@@ -143,17 +132,15 @@ def poison_of(id_: Id, number: int, chance: random.Random) -> tuple[bytes | None
         case 3:
             return json.dumps({"number": number + 1}).encode(), nobody
         case 4:  # an id of the other type
-            other = str(id_) if isinstance(id_, int) else 17
-            return json.dumps({**good, "id": other}).encode(), nobody
+            return json.dumps({**good, "id": ids.other(id_)}).encode(), nobody
         case 5:
             return json.dumps({**good, "id": None}).encode(), nobody
         case 6:  # an id beyond its column
-            beyond = 2**63 if isinstance(id_, int) else "x" * 3000
-            return json.dumps({**good, "id": beyond}).encode(), nobody
+            return json.dumps({**good, "id": ids.beyond}).encode(), nobody
         case 7:
             return b"[" * 20_000 + b"]" * 20_000, nobody
         case 8:
-            return json.dumps({**good, "id": [id_]}).encode(), nobody
+            return json.dumps({**good, "id": [told]}).encode(), nobody
     wrong: Content = chance.choice(_WRONG)
     return json.dumps({**good, **wrong}).encode(), known
 

@@ -5,17 +5,18 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-import httpx2
 import psycopg
 
 from tests.conftest import wait_for
 from tests.faults.house import House
-from tests.faults.judging import Expected, Letter, Row
+from tests.faults.judging import Expected, Letter, Row, Stop
 from tests.faults.letters import letters_of
+from tests.faults.live_ids import KINDS, TEXT, Id, Ids, name_of, partition_of
 from tests.faults.live_model import expected_of
 from tests.faults.live_records import (
     MOST_VERSIONS,
-    Ids,
+    NEXT_GRADE,
+    OWN,
     Made,
     content_of,
     payload_of,
@@ -24,6 +25,7 @@ from tests.faults.live_records import (
     told,
 )
 from tests.faults.load import Sent, Written
+from tests.faults.stops import NoneLeftOut
 
 NAME = "faults"
 TYPE_PATH = f"/event-types/{NAME}"
@@ -31,10 +33,12 @@ PATH = f"{TYPE_PATH}/eventstores/live-segment/persister"
 PARTITIONS = 8
 HOT, ALL = 20, 3000
 POISON_EVERY, STRICT_EVERY, TOMBSTONE_EVERY = 400, 250, 12
+STOP_EVERY, HOPELESS_EVERY = 500, 4
+"""Records of which one stops who may leave none out, and of these those that no schema takes."""
 
 
 class LiveSegmentCase:
-    """Numbers every record. Ids are integers or texts, as the seed has it."""
+    """Numbers every record. Ids are of the type that the seed has."""
 
     topic = f"grnry_live_segment_{NAME}"
     deployment = f"grnry-p-live-segment-{NAME}"
@@ -42,10 +46,15 @@ class LiveSegmentCase:
 
     def __init__(self, seed: int) -> None:
         self._chance = random.Random(seed)
-        self._ids = Ids(is_number=seed % 2 == 1)
+        self.ids = Ids(KINDS[seed % len(KINDS)])
         self._made: list[Made] = []
         self._spoiled = 0
-        self._version = 1
+        self.version = 1
+        self.stops: list[Stop] = []
+        """Where it has stopped, as no record might be left out."""
+        self.none_left_out: NoneLeftOut | None = None
+        """While it may leave no record out."""
+        self.tolerates = True
         self._altered: list[str] = []
         """What takes back what users have done to the table."""
         self._lock = threading.RLock()
@@ -73,23 +82,33 @@ class LiveSegmentCase:
     def is_running(self, house: House) -> bool:
         """And has replayed all that it was asked to."""
         queued = house.rows(_QUEUED, [self.deployment])
-        state = house.caller.get(f"{PATH}/state")
-        return not queued and bool(state["status"] == "RUNNING")
+        return not queued and bool(self.state(house)["status"] == "RUNNING")
+
+    def state(self, house: House) -> dict[str, Any]:
+        found: dict[str, Any] = house.caller.get(f"{PATH}/state")
+        return found
+
+    def tolerate(self, house: House, *, yes: bool) -> None:
+        """Leave records out that cannot be stored, or stop at them."""
+        self.tolerates = self.tolerates and yes  # until the answer to that is there
+        house.caller.put(PATH, {"errorsTolerance": "all" if yes else "none"})
+        self.act(house, "RESTART")
+        self.tolerates = yes
 
     # The schema and the table
 
     def evolve(self, house: House) -> int:
         """Another version of the schema; what is sent from its answer on is of this version."""
-        self._version = latest = int(
-            house.caller.get(f"/projects/global{TYPE_PATH}/latest")["version"]
-        )
-        if latest < MOST_VERSIONS:
-            house.caller.put(TYPE_PATH, {"schema": self._schema(latest + 1)})
-            self._version = latest + 1
-        return self._version
+        with self._lock:
+            found = house.caller.get(f"/projects/global{TYPE_PATH}/latest")
+            self.version = latest = int(found["version"])
+            if latest < MOST_VERSIONS:
+                house.caller.put(TYPE_PATH, {"schema": self._schema(latest + 1)})
+                self.version = latest + 1
+            return self.version
 
     def _schema(self, version: int) -> dict[str, Any]:
-        return schema_of(version, is_number=self._ids.is_number)
+        return schema_of(version, self.ids)
 
     def alter(self, house: House, statements: Sequence[str], back: Sequence[str]) -> None:
         """As who owns the table; `back` takes it back, and may be run in vain."""
@@ -106,6 +125,8 @@ class LiveSegmentCase:
 
     def mend(self, house: House) -> None:
         wait_for(lambda: self._is_mended(house), 60, "users have taken back what they did")
+        if self.none_left_out is not None:
+            self.none_left_out.finish()
 
     def _is_mended(self, house: House) -> bool:
         try:
@@ -122,38 +143,45 @@ class LiveSegmentCase:
     def sent(self, number: int) -> Sent:
         chance = self._chance
         is_hot = chance.random() < 0.5
-        id_ = self._ids.of(chance.randrange(HOT if is_hot else ALL))
-        key = str(id_).encode()
-        if self._spoiled or chance.randrange(POISON_EVERY) == 0:
+        id_ = self.ids.of(chance.randrange(HOT if is_hot else ALL))
+        often = POISON_EVERY if self.tolerates else STOP_EVERY * HOPELESS_EVERY
+        if self._spoiled or chance.randrange(often) == 0:
             self._spoiled = max(0, self._spoiled - 1)
-            return self._poison(number, key, id_)
+            return self._poison(number, id_)
         if chance.randrange(TOMBSTONE_EVERY) == 0:
             self._made.append(Made(id_, None))
-            return Sent(key, None)
-        content = content_of(number, self._version, chance)
-        is_strict = chance.randrange(STRICT_EVERY) == 0
-        if is_strict:
-            content["strict"] = True
-        self._made.append(Made(id_, content, is_strict=is_strict))
-        return Sent(key, payload_of(id_, content, chance))
+            return self._sent(id_, None)
+        is_early = not self.tolerates and chance.randrange(STOP_EVERY) == 0
+        content = content_of(number, self.version + is_early, chance)
+        refusal = NEXT_GRADE if is_early else ""
+        if not is_early and chance.randrange(STRICT_EVERY) == 0:
+            content["strict"], refusal = True, OWN
+        self._made.append(Made(id_, content, refusal=refusal))
+        return self._sent(id_, payload_of(self.ids.spelled(id_, chance), content))
 
-    def _poison(self, number: int, key: bytes, id_: int | str) -> Sent:
+    def _sent(self, id_: Id, value: bytes | None) -> Sent:
+        key = self.ids.key(id_, self._chance)
+        return Sent(key, value, partition=partition_of(id_, PARTITIONS))
+
+    def _poison(self, number: int, id_: Id) -> Sent:
         if self._chance.randrange(10) == 0:  # what would delete, but says nothing's id
             self._made.append(Made(None, None, is_poison=True))
-            wrong = b"x17" if self._ids.is_number else b"\xff"
+            wrong = b"\xff" if self.ids.kind == TEXT else b"x17"
             return Sent(self._chance.choice([None, b"", wrong]), None)
-        value, made = poison_of(id_, number, self._chance)
+        value, made = poison_of(self.ids, id_, number, self._chance)
         self._made.append(made)
-        return Sent(key, value)
+        return self._sent(id_, value)
 
     # What should be there, and what is
 
     def expected(self, written: Sequence[Written], letters: Sequence[Letter] = ()) -> Expected:
-        return expected_of(self._made, written, letters)
+        expected = expected_of(self._made, written, letters)
+        expected.stops = list(self.stops)
+        return expected
 
     def rows(self, house: House) -> Sequence[Row]:
         found = house.rows(f"select * from {self.table}")
-        return [Row(str(row["id"]), None, row["number"] - 1, None, told(row)) for row in found]
+        return [Row(name_of(row["id"]), None, row["number"] - 1, None, told(row)) for row in found]
 
     def letters(self, house: House) -> Sequence[Letter]:
         return letters_of(house, self.deployment)
@@ -168,7 +196,3 @@ def _run(house: House, statements: Sequence[str]) -> None:
             connection.execute(b"set lock_timeout = 5000")
             for statement in statements:
                 connection.execute(statement.encode())
-
-
-UNSURE = (psycopg.Error, httpx2.HTTPError, AssertionError, OSError)
-"""What asking for something may come to while things are away."""

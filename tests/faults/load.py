@@ -20,6 +20,8 @@ class Sent:
     key: bytes | None
     value: bytes | None
     headers: Headers = field(default_factory=list)
+    partition: int = -1
+    """The key says where it goes, if this does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,7 @@ class Load:
             try:
                 self._producer.produce(
                     self.topic,
+                    partition=sent.partition,
                     key=sent.key,
                     value=sent.value,
                     headers=headers,

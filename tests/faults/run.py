@@ -20,7 +20,7 @@ from tests.faults.faults import PAST_SESSION, Fault, faults_for
 from tests.faults.history import History
 from tests.faults.house import House
 from tests.faults.judging import Verdict, judge
-from tests.faults.live_faults import LIVE_FAULTS
+from tests.faults.live_faults import LIVE_FAULTS, NONE_LEFT_OUT
 from tests.faults.load import Load, ends, read_back
 from tests.faults.stage import NotNowError, Stage
 
@@ -125,20 +125,25 @@ def _do_faults(plan: Plan, stage: Stage) -> None:
     all_known = [*faults_for(stage), *OWN_FAULTS.get(plan.engine, ())]
     known = [f for f in all_known if not plan.only or any(o in f.name for o in plan.only)]
     deck = stage.chance.sample(known, len(known))
-    # First, as it lasts longest; a short run has time for it then.
-    deck.sort(key=lambda fault: fault.name == PAST_SESSION)
+    # First, as these last longest; a short run has time for them then.
+    deck.sort(key=lambda fault: (fault.name == PAST_SESSION, fault.name == NONE_LEFT_OUT))
+    put_back: set[str] = set()
     while time.monotonic() < until:
         if not deck:
-            deck = stage.chance.sample(known, len(known))
+            deck, put_back = stage.chance.sample(known, len(known)), set()
         stage.pause(stage.chance.uniform(0.2, plan.pause))
-        _do(stage, deck.pop())
+        fault = deck.pop()
+        if not (fault.holds and stage.is_held(fault.holds)):
+            _do(stage, fault)
+            continue
+        stage.history.say(f"{fault.name}: not now, as another is at its {fault.holds}")
+        if fault.name not in put_back:  # its turn comes once more, after all others
+            put_back.add(fault.name)
+            deck.insert(0, fault)
 
 
 def _do(stage: Stage, fault: Fault) -> None:
     history = stage.history
-    if fault.holds and stage.is_held(fault.holds):
-        history.say(f"{fault.name}: not now, as another is at its {fault.holds}")
-        return
     if fault.alone:
         stage.end_all()
     try:
@@ -175,7 +180,7 @@ def tell_where_it_stands(stage: Stage) -> None:
     """What somebody wants to know who looks for what is missing."""
     say, log = stage.history.say, stage.house.data / "logs" / "deployments"
     with contextlib.suppress(psycopg.Error):
-        say(f"the leases are at {leases(stage)}")
+        say(f"the leases are at {stage.house.leases(stage.case.deployment)}")
     with contextlib.suppress(httpx2.HTTPError, AssertionError):
         say(f"running: {stage.case.is_running(stage.house)}, {stage.house.granary.states()}")
     for line in (log / f"{stage.case.deployment}.log").read_text().splitlines()[-20:]:
@@ -191,7 +196,7 @@ class _Progress:
     def is_done(self) -> bool:
         self._stage.pause(0.2)
         with contextlib.suppress(psycopg.Error):
-            found = leases(self._stage)
+            found = self._stage.house.leases(self._stage.case.deployment)
             if time.monotonic() > self._say_at:
                 self._say_at += SAY_SECONDS
                 said = f"{sum(found.values())} of {sum(self._wanted.values())}"
@@ -205,15 +210,6 @@ def _is_running(stage: Stage) -> bool:
     with contextlib.suppress(httpx2.HTTPError, AssertionError):
         return stage.case.is_running(stage.house)
     return False
-
-
-def leases(stage: Stage) -> dict[int, int]:
-    found = stage.house.rows(
-        "select partition, next_offset from grnry.leases where deployment = %s"
-        " and next_offset is not null",
-        [stage.case.deployment],
-    )
-    return {row["partition"]: row["next_offset"] for row in found}
 
 
 def verdict_of(stage: Stage) -> Verdict:

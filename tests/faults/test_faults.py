@@ -7,7 +7,7 @@ import pytest
 from tests.faults import topic_again
 from tests.faults.event_store import NAME
 from tests.faults.history import History
-from tests.faults.judging import DOUBLE, FOREIGN, LOST, Verdict
+from tests.faults.judging import ALTERED, DOUBLE, ENDED, ENDLESS, FOREIGN, LOST, Verdict
 from tests.faults.run import Plan, settled, verdict_of
 from tests.faults.stage import Stage
 from tests.log.java import needs_java
@@ -21,7 +21,9 @@ SEED = int(os.environ.get("GRNRY_FAULT_SEED", "1"))
 def test_each_acknowledged_event_is_one_row_or_one_dead_letter(log: str) -> None:
     # The embedded log by itself has had the same faults but for those of the link before it.
     seconds = SECONDS / 2 if log == "alone" else SECONDS
-    plan = Plan("pg", log, SEED, seconds, per_second=500, pause=2.0)
+    # Ids are random for one seed and not for the next.
+    seed = SEED + (log == "kafka")
+    plan = Plan("pg", log, seed, seconds, per_second=500, pause=2.0)
     with settled(plan, History()) as stage:
         verdict = verdict_of(stage)
         assert verdict.is_good, "\n".join([str(verdict), *verdict.details(), *stage.history.lines])
@@ -30,17 +32,14 @@ def test_each_acknowledged_event_is_one_row_or_one_dead_letter(log: str) -> None
             the_judge_can_fail(stage, verdict)
 
 
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("engine", "log"),
-    [
-        ("pg", "embedded"),
-        ("live-segment", "embedded"),
-        pytest.param("pg", "kafka", marks=needs_java),
-    ],
+    [("pg", "embedded"), pytest.param("live-segment", "kafka", marks=needs_java)],
 )
 def test_a_topic_that_is_made_again_loses_nothing(engine: str, log: str) -> None:
-    verdict = topic_again.run(Plan(engine, log, SEED, seconds=0), History())
+    # A broker tells both engines the same, and both do the same about it. Ids of a live segment are
+    # of a third type here.
+    verdict = topic_again.run(Plan(engine, log, SEED + 2, seconds=0), History())
     assert verdict.is_good, "\n".join([str(verdict), *verdict.details()])
     assert verdict.letters > topic_again.BAD
 
@@ -61,6 +60,11 @@ def the_judge_can_fail(stage: Stage, good: Verdict) -> None:
             " = (gone.event_type, gone.correlation_id, gone.event_id)"
         )
         assert counts(stage) == {LOST: 1}
+        platform.execute("insert into public.eventstore select * from gone")
+        platform.execute(_END.format("'PT1S'", "1", NAME, "ttl is null").encode())
+        platform.execute(_END.format("null", "null", NAME, "ttl <> 'PT1S'").encode())
+        found = counts(stage)
+        assert (found[ENDED], found[ALTERED], found[ENDLESS]) == (1, 1, 1)
         platform.execute("alter table public.eventstore drop constraint eventstore_pkey")
         platform.execute(
             "insert into public.eventstore select gone.* from gone, generate_series(1, 2)"
@@ -72,6 +76,14 @@ def the_judge_can_fail(stage: Stage, good: Verdict) -> None:
         platform.execute("delete from grnry.dead_letters where id = (select min(id) from"
                          " grnry.dead_letters)")  # fmt: skip
         assert counts(stage)[LOST] == 1
+
+
+_END = """
+update public.eventstore set ttl = {}, expires = {}
+where (event_type, correlation_id, event_id) in (
+  select event_type, correlation_id, event_id from public.eventstore
+  where event_type = '{}' and {} order by partition_offset limit 1)
+"""
 
 
 def counts(stage: Stage) -> dict[str, int]:

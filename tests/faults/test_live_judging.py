@@ -7,24 +7,28 @@ import pytest
 
 from tests.faults.judging import (
     ALTERED,
+    BEYOND,
     DOUBLE,
     FAILED,
     FOREIGN,
     LOST,
+    NEEDLESS,
     REFUSED,
     REPLAYED,
     STALE,
     STATE,
     SUPERSEDED,
+    UNDONE,
     Expected,
     Letter,
     Place,
     Row,
+    Stop,
     Verdict,
     judge,
 )
 from tests.faults.live_model import expected_of
-from tests.faults.live_records import Made, told
+from tests.faults.live_records import OWN, Made, told
 from tests.faults.load import Written
 
 RECORDS = 6000
@@ -46,12 +50,13 @@ class Run:
         for one in self.written:
             self._take(one, rows, letters)
         self.rows, self.letters = list(rows.values()), list(letters.values())
+        self.stops: list[Stop] = []
 
     def _take(self, one: Written, rows: dict[str, Row], letters: dict[Place, Letter]) -> None:
         made, name = self.made[one.number], str(self.made[one.number].id)
         place = (one.partition, one.offset)
-        if made.is_poison or made.is_strict:
-            reason = "own_check refuses it" if made.is_strict else "bad"
+        if made.is_poison or made.refusal:
+            reason = "own_check refuses it" if made.refusal else "bad"
             letters[place] = Letter(place, one.number, reason, one.offset, FAILED)
             return
         for at, letter in letters.items():
@@ -63,7 +68,25 @@ class Run:
             rows[name] = Row(name, None, one.number, None, told(made.content))
 
     def expected(self) -> Expected:
-        return expected_of(self.made, self.written, self.letters)
+        expected = expected_of(self.made, self.written, self.letters)
+        expected.stops = self.stops
+        return expected
+
+    def stop(self) -> Stop:
+        """As it should be told of a poison record in the middle."""
+        one = next(one for one in self.written[RECORDS // 2 :] if self.made[one.number].is_poison)
+        before = [
+            other
+            for other in self.written
+            if other.partition != one.partition or other.offset < one.offset
+        ]
+        return Stop(
+            (one.partition, one.offset),
+            "bad",
+            one.offset,
+            frozenset(other.number for other in before),
+            frozenset((other.partition, other.offset) for other in before),
+        )
 
     def verdict(self) -> Verdict:
         return judge(self.acknowledged, self.written, self.expected(), self.rows, self.letters)
@@ -77,7 +100,7 @@ class Run:
             at
             for at, letter in enumerate(self.letters)
             if letter.state == state
-            and self.made[letter.number or 0].is_strict is is_strict
+            and self.made[letter.number or 0].refusal == (OWN if is_strict else "")
             and self.made[letter.number or 0].id is not None
         )
 
@@ -89,7 +112,7 @@ def _made(number: int, chance: random.Random) -> Made:
     if chance.randrange(5) == 0:
         return Made(id_, None)
     content = {"number": number + 1, "name": f"name {number}", "orders": chance.randrange(3)}
-    return Made(id_, content, is_strict=chance.randrange(30) == 0)
+    return Made(id_, content, refusal=OWN if chance.randrange(30) == 0 else "")
 
 
 @pytest.fixture
@@ -193,3 +216,40 @@ def test_what_users_do_not_refuse_has_to_be_there(run: Run) -> None:
     at = run.letter(FAILED, is_strict=True)
     run.letters[at] = replace(run.letters[at], reason="the database was away")
     assert sum(run.wrong().get(kind, 0) for kind in (REFUSED, STALE)) >= 1
+
+
+def test_a_stop_before_which_all_and_after_which_nothing_is_stored_is_good(run: Run) -> None:
+    run.stops = [run.stop()]
+    assert run.wrong() == {}
+
+
+def test_what_is_stored_beyond_a_stop_is_said(run: Run) -> None:
+    stop = run.stop()
+    partition, offset = stop.place
+    later = next(
+        one.number for one in run.written if one.partition == partition and one.offset > offset
+    )
+    for wrong in (
+        replace(stop, next_offset=offset + 1),
+        replace(stop, numbers=stop.numbers | {later}),
+        replace(stop, letters=stop.letters | {stop.place}),
+    ):
+        run.stops = [wrong]
+        assert run.wrong() == {BEYOND: 1}
+
+
+@pytest.mark.parametrize("less", [1, None])
+def test_what_is_not_stored_before_a_stop_is_said(run: Run, less: int | None) -> None:
+    stop = run.stop()
+    run.stops = [replace(stop, next_offset=less and stop.place[1] - less)]
+    assert run.wrong() == {UNDONE: 1}
+
+
+def test_a_stop_at_a_good_record_is_said(run: Run) -> None:
+    good = next(one for one in run.written if run.made[one.number].refusal)
+    place = (good.partition, good.offset)
+    nothing: frozenset[int] = frozenset()
+    run.stops = [Stop(place, "own_check refuses it", good.offset, nothing, frozenset())]
+    assert run.wrong() == {}
+    run.stops = [Stop(place, "the database was away", good.offset, nothing, frozenset())]
+    assert run.wrong() == {NEEDLESS: 1}

@@ -142,4 +142,7 @@ def verdict_of(house: House, case: Case, lives: Sequence[Sequence[Written]]) -> 
         for letter in case.letters(house)
     ]
     written = everything(lives)
-    return judge({}, written, case.expected(written, letters), rows, letters)
+    expected = case.expected(written, letters)
+    # What is read a second time ends events once more, also those that come after their deletion.
+    expected.may_end |= expected.named_before
+    return judge({}, written, expected, rows, letters)

@@ -148,11 +148,19 @@ class Writer:
         Without dead letters the first record that cannot be stored ends it: all before it is
         stored, and `Refused` raised.
         """
-        try:
-            return self._write(batch)
-        except Refused as refused:
-            self._write(batch.before(refused.letters))
-            raise
+        first: Refused | None = None
+        while True:
+            try:
+                stored = self._write(batch)
+            except Refused as refused:
+                # What is before it is tried next: something of that may be refused as well, as it
+                # was not asked of the database yet, or was outdated by what is left out now.
+                first, batch = refused, batch.before(refused.letters)
+            else:
+                break
+        if first is not None:
+            raise first
+        return stored
 
     def _write(self, batch: Batch) -> Batch:
         connection = self._connect()

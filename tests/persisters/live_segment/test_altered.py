@@ -12,7 +12,7 @@ from grnry.database.leases import Leases
 from grnry.persisters.live_segment.table import LiveTable
 from grnry.sinks.batch import Batch
 from grnry.sinks.verdict import Verdict, verdict_of
-from grnry.sinks.writer import Writer
+from grnry.sinks.writer import Refused, Writer
 from tests.sinks.records import TOPIC, Made
 
 SCHEMA: dict[str, Any] = {
@@ -117,9 +117,10 @@ def write(
     writer.disconnect()
 
 
-def a_writer(url: str) -> tuple[Writer, LiveTable]:
+def a_writer(url: str, *, has_dead_letters: bool = True) -> tuple[Writer, LiveTable]:
     target = LiveTable("live", "global", "live")
-    writer = Writer(url, "live", Leases("live", "first"), target)
+    leases = Leases("live", "first")
+    writer = Writer(url, "live", leases, target, has_dead_letters=has_dead_letters)
     writer.take([(TOPIC, 0)])
     return writer, target
 
@@ -207,3 +208,34 @@ def test_what_a_new_version_takes_is_no_dead_letter_of_the_old_one(
     found = rows(owner, "select id from live where age < 18 order by id")
     assert [row["id"] for row in found] == ([1] if is_alone else [1, 3])
     assert rows(owner, "select record_offset as at from grnry.dead_letters") == [{"at": 2}]
+
+
+@pytest.mark.parametrize("later", [{}, {"id": 2, "age": 20}], ids=["another", "the same id"])
+def test_where_none_may_be_left_out_all_before_the_first_refused_is_stored(
+    owner: psycopg.Connection[DictRow], worker_database_url: str, later: dict[str, Any]
+) -> None:
+    """Also where the reader refuses a later one, and where the batch goes on with the same id."""
+    owner.execute(b"alter table live add check (age >= 18)")
+    writer, target = a_writer(worker_database_url, has_dead_letters=False)
+    wrong = made(4, age="old")
+    records = (made(1, age=20), made(2, age=7), made(3, age=20), wrong, made(5, **later))
+    with pytest.raises(Refused, match=r"partition 0, offset 2: .*violates check constraint"):
+        writer.write(Batch.of(records, target))
+    writer.disconnect()
+    assert rows(owner, "select id from live") == [{"id": 1}]
+    assert rows(owner, "select next_offset from grnry.leases") == [{"next_offset": 2}]
+    assert rows(owner, "select from grnry.dead_letters") == []
+
+
+def test_of_a_thousand_refused_records_of_one_id_the_first_one_is_named(
+    owner: psycopg.Connection[DictRow], worker_database_url: str
+) -> None:
+    """Only the last of an id is given to the database, so each is refused when it is the last."""
+    owner.execute(b"alter table live add check (age >= 18)")
+    writer, target = a_writer(worker_database_url, has_dead_letters=False)
+    records = [made(1, age=20), *(made(at, id=2, age=7) for at in range(2, 1200))]
+    with pytest.raises(Refused, match="partition 0, offset 2: "):
+        writer.write(Batch.of(records, target))
+    writer.disconnect()
+    assert rows(owner, "select id from live") == [{"id": 1}]
+    assert rows(owner, "select next_offset from grnry.leases") == [{"next_offset": 2}]
