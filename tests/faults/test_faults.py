@@ -30,9 +30,16 @@ def test_each_acknowledged_event_is_one_row_or_one_dead_letter(log: str) -> None
             the_judge_can_fail(stage, verdict)
 
 
-@pytest.mark.parametrize("log", ["embedded", pytest.param("kafka", marks=needs_java)])
-def test_a_topic_that_is_made_again_loses_nothing(log: str) -> None:
-    verdict = topic_again.run(Plan("pg", log, SEED, seconds=0), History())
+@pytest.mark.parametrize(
+    ("engine", "log"),
+    [
+        ("pg", "embedded"),
+        pytest.param("pg", "kafka", marks=needs_java),
+        pytest.param("live-segment", "kafka", marks=needs_java),
+    ],
+)
+def test_a_topic_that_is_made_again_loses_nothing(engine: str, log: str) -> None:
+    verdict = topic_again.run(Plan(engine, log, SEED, seconds=0), History())
     assert verdict.is_good, "\n".join([str(verdict), *verdict.details()])
 
 
