@@ -115,7 +115,9 @@ class Load:
             except BufferError:
                 self._producer.poll(0.1)
             except KafkaException as error:
-                if not error.args[0].fatal():
+                said: KafkaError = error.args[0]
+                # One that has looked while a topic was made again takes nothing for it for minutes.
+                if not said.fatal() and said.code() != KafkaError._UNKNOWN_TOPIC:
                     raise
                 # What it has in hand is decided as refused; another goes on.
                 self._producer.flush(5)
