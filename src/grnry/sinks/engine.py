@@ -316,11 +316,14 @@ class Engine:
         self._patience.persist(lambda: self._writer.go_back(offsets))
 
     def _release(self, partitions: list[Partition]) -> None:
+        self._or_disconnect(self._relay.settle, "A batch is left to who reads it next")
+        self._or_disconnect(lambda: self._writer.release(partitions), "Leases were not given back")
+
+    def _or_disconnect(self, step: Callable[[], None], otherwise: str) -> None:
         try:
-            self._relay.settle()
-            self._writer.release(partitions)
+            step()
         except psycopg.Error as error:
-            logger.info("The leases were not given back: %s", error)
+            logger.info("%s: %s", otherwise, error)
             self._relay.disconnect()
 
     def _store(self, batch: Batch) -> None:
