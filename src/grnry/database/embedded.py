@@ -47,6 +47,8 @@ min_wal_size = 256MB
 checkpoint_timeout = 15min
 checkpoint_completion_target = 0.9
 wal_compression = off
+# Else each new file of the log is written twice, until the first ones are used again.
+wal_init_zero = off
 fsync = on
 synchronous_commit = on
 recovery_init_sync_method = syncfs
