@@ -1,10 +1,12 @@
 """The peer: Kafka Connect with Debezium's JDBC sink, reading Apache Kafka, writing our PostgreSQL.
 
-Both are brought by Maven and started here. The worker runs all the time, its connector paused while
-others are measured, so that each round but the first finds it warm.
+Both are brought by Maven and started here. While others are measured the connector is paused and
+both processes stand still: they would take a tenth of the machine. Each round but the first finds
+them warm.
 """
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -141,11 +143,20 @@ class JdbcSink:
         return f"Kafka Connect ended: {(self._folder / 'connect.out').read_text()[-3000:]}"
 
     def pause(self) -> None:
+        self._signal(signal.SIGCONT)
         self._call("PUT", "/pause")
         wait_for(lambda: self._state() == "PAUSED", 60, "the sink is paused")
+        self._signal(signal.SIGSTOP)
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        assert self._kafka is not None
+        for pid in (self._process.pid, self._kafka.pid):
+            os.kill(pid, number)
 
     def fill(self, made: Iterable[Made]) -> None:
         assert self._kafka is not None
+        self._signal(signal.SIGCONT)
         fill(self._kafka.address, self._topic, made)
 
     def run(self, is_there: Callable[[int], bool], records: int) -> float:
@@ -155,6 +166,7 @@ class JdbcSink:
         nobody has to count.
         """
         begin, end = records // 10, records - 1
+        self._signal(signal.SIGCONT)
         self._call("PUT", "/resume")
         self._until(lambda: is_there(begin))
         began = time.monotonic()
