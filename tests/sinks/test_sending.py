@@ -1,5 +1,6 @@
 """Batches that are sent, and stored by two sessions in turns: each record is there once."""
 
+import contextlib
 import random
 import threading
 from collections.abc import Callable, Iterator
@@ -204,6 +205,19 @@ def test_a_server_that_has_no_room_for_a_second_session(lonely: str, look: Look)
     assert len(look.ids) == 5
     assert len(sessions(look)) == 1
     writer.disconnect()
+
+
+def test_the_second_half_of_a_servers_connections_is_left_to_others(
+    busy: Relay, look: Look, database_url: str
+) -> None:
+    (row,) = look.rows("select current_setting('max_connections')::int as most")
+    with contextlib.ExitStack() as others:
+        for _ in range(row["most"] // 2):
+            others.enter_context(psycopg.connect(database_url))
+        sent(busy, *(batch(event(at)) for at in range(1, 5)))
+        busy.settle()
+        assert len(sessions(look)) == 1
+    assert len(look.ids) == 5
 
 
 class Breaks:

@@ -39,6 +39,10 @@ class LeaseLost(GranaryError):  # noqa: N818
         super().__init__(f"Another worker has taken {len(partitions)} partitions over.")
 
 
+class NoRoom(GranaryError):  # noqa: N818
+    """More than half of the connections that the server takes are open."""
+
+
 class Leases:
     """The leases of one deployment, as one of its workers holds them."""
 
@@ -88,7 +92,13 @@ class Leases:
     def add_session(
         self, connection: psycopg.Connection[DictRow], leases: Mapping[Partition, Lease]
     ) -> None:
-        """On a second connection: let who takes over know of it. Raises LeaseLost."""
+        """On a second connection: let who takes over know of it.
+
+        Raises NoRoom where others may need it more, and LeaseLost.
+        """
+        row = connection.execute(self._queries.has_room).fetchone()
+        if row is None or not row["has_room"]:
+            raise NoRoom
         values = {**self._places(list(leases)), "epochs": [one.epoch for one in leases.values()]}
         _expect(list(leases), connection.execute(self._queries.add_session, values).fetchall())
 

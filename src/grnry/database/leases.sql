@@ -21,6 +21,11 @@ where lease.deployment = %(deployment)s and lease.owner = %(owner)s
   and activity.pid <> pg_backend_pid()
 group by activity.pid;
 
+-- name: has_room
+-- Who else is connected is all that we may see of others; what has no database is the server's own.
+select count(*) * 2 <= current_setting('max_connections')::int as has_room
+from pg_stat_activity where datid is not null;
+
 -- name: add_session
 -- Only for who still holds them: a session that the next owner does not know of would be in its way.
 update grnry.leases as lease

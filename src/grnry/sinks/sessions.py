@@ -1,7 +1,8 @@
 """A writer's sessions with its database: one that holds the leases, and a second one to overlap.
 
 The second session copies a batch while the first one commits. It is opened when there is more to
-write than one can, is known to the leases, and is done without where the server has no room for it.
+write than one can, is known to the leases, and is done without where the server has no room for it:
+half of its connections are left to those who cannot do without.
 """
 
 import logging
@@ -12,7 +13,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from grnry.database.connection import SESSION
-from grnry.database.leases import Lease, LeaseLost, Leases, Partition
+from grnry.database.leases import Lease, LeaseLost, Leases, NoRoom, Partition
 from grnry.sinks.target import Connection
 
 logger = logging.getLogger(__name__)
@@ -65,7 +66,7 @@ class Sessions:
             return None
         try:
             return self._ready(lambda session: self._leases.add_session(session, held))
-        except (psycopg.Error, LeaseLost) as error:
+        except (psycopg.Error, LeaseLost, NoRoom) as error:
             logger.info("There is no second session to write by: %s", error)
             self._without_until = time.monotonic() + WITHOUT_SECONDS
             return None
