@@ -258,11 +258,6 @@ def ratio_of(pairs: Sequence[tuple[Measured, Measured]]) -> str:
     )
 
 
-def url_of(connection: "psycopg.Connection[Any]") -> str:
-    info = connection.info
-    return f"postgresql://{info.user}:{info.password}@{info.host}:{info.port}/{info.dbname}"
-
-
 def show(granary: Granary, options: argparse.Namespace) -> None:
     caller = Caller(granary)
     token = caller.token()
@@ -280,7 +275,7 @@ def show(granary: Granary, options: argparse.Namespace) -> None:
         sys.stdout.flush()
         return found
 
-    with granary.platform() as platform, running_bare(url_of(platform)) as baseline:
+    with granary.platform() as platform, running_bare(granary.platform_url) as baseline:
         pairs = [
             (
                 run("bare handler, one SELECT", request_of(f"/one/{NAME}"), baseline),

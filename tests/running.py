@@ -118,12 +118,15 @@ class Granary:
 
     def platform(self) -> "psycopg.Connection[dict[str, Any]]":
         """A connection as the platform's role, for looking at everything."""
+        return psycopg.connect(self.platform_url, autocommit=True, row_factory=dict_row)
+
+    @property
+    def platform_url(self) -> str:
         secrets = json.loads((self.data / "secrets.json").read_text())
         ports = json.loads((self.data / "ports.json").read_text())
-        url = (
+        return (
             f"postgresql://grnry:{secrets['platform_password']}@127.0.0.1:{ports['database']}/grnry"
         )
-        return psycopg.connect(url, autocommit=True, row_factory=dict_row)
 
     def worker_pids(self, reconciler: int) -> list[int]:
         """The workers: forks of the reconciler."""

@@ -57,13 +57,9 @@ class Running:
 def running(data: Path) -> Iterator[Running]:
     granary = Granary(data).start()
     try:
-        with granary.platform() as found:
-            info = found.info
-            place = f"127.0.0.1:{info.port}/{info.dbname}"
-            url = f"postgresql://{info.user}:{info.password}@{place}"
-        with connected(url) as database:
+        with connected(granary.platform_url) as database:
             caller = Caller(granary)
-            yield Running(granary, caller, database, url)
+            yield Running(granary, caller, database, granary.platform_url)
             caller.close()
     finally:
         granary.stop()

@@ -53,9 +53,7 @@ class Place:
     """A running Granary's database and log."""
 
     def __init__(self, caller: Caller) -> None:
-        with caller.granary.platform() as connection:
-            info = connection.info
-            url = f"postgresql://{info.user}:{info.password}@{info.host}:{info.port}/{info.dbname}"
+        url = caller.granary.platform_url
         kafka = caller.granary.said["kafka"]
         self.environment = {"GRNRY_DATABASE_URL": url, "GRNRY_KAFKA_BOOTSTRAP": kafka}
         self._caller = caller

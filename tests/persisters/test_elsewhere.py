@@ -251,9 +251,7 @@ def test_events_expire_there_by_their_age(caller: Caller, warehouse: Warehouse) 
 
 def reap(caller: Caller) -> None:
     """As the reaper does every now and then."""
-    with caller.granary.platform() as connection:
-        info = connection.info
-        url = f"postgresql://{info.user}:{info.password}@{info.host}:{info.port}/{info.dbname}"
+    url = caller.granary.platform_url
     database = Database(url).open()
     producer = RealProducer(caller.granary.said["kafka"], "test-reaper")
     Reaper(database, producer, place_of(url)).reap()

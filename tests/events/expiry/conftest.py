@@ -21,10 +21,7 @@ from tests.servers import outside_server, programs_found
 
 @pytest.fixture(scope="module")
 def database(caller: Caller) -> Iterator[Database]:
-    with caller.granary.platform() as connection:
-        info = connection.info
-        url = f"postgresql://{info.user}:{info.password}@{info.host}:{info.port}/{info.dbname}"
-    made = Database(url).open()
+    made = Database(caller.granary.platform_url).open()
     yield made
     made.close()
 

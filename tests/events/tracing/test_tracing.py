@@ -125,10 +125,7 @@ def test_what_is_refused(caller: Caller) -> None:
 
 @pytest.fixture
 def database(caller: Caller) -> Any:
-    with caller.granary.platform() as connection:
-        info = connection.info
-        url = f"postgresql://{info.user}:{info.password}@{info.host}:{info.port}/{info.dbname}"
-    made = Database(url).open()
+    made = Database(caller.granary.platform_url).open()
     yield made
     made.close()
 
