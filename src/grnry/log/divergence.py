@@ -5,19 +5,26 @@ time compares that with a position that has an epoch; where it may begin anywher
 the two part.
 """
 
-import logging
 import time
 from collections.abc import Mapping
 
 from confluent_kafka import Consumer as Client
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
-from grnry.log.cluster import Cluster
+from grnry.log.cluster import Cluster, Conf
+from grnry.log.outsider import outsider
 from grnry.log.records import LogAway, Partition, Position
 
-logger = logging.getLogger(__name__)
-
 WAIT_SECONDS = 0.2
+
+# One record of each is enough, and who is at the end need not wait for more.
+_BRIEF: Conf = {
+    "queued.min.messages": 1000,
+    "max.partition.fetch.bytes": 16 * 1024,
+    "fetch.wait.max.ms": 10,
+    "fetch.error.backoff.ms": 20,
+    "fetch.queue.backoff.ms": 10,
+}
 
 
 def place_of(partition: Partition, position: Position | None) -> TopicPartition:
@@ -36,25 +43,7 @@ def divergences(
     Where the log knows no epoch as old as the one that was read, it is where the log begins. By a
     client of the moment. Raises LogAway where no broker answers.
     """
-    client = Client(
-        {
-            **cluster.conf(),
-            "client.id": "grnry-divergence",
-            "group.id": "grnry-divergence",  # wanted by the library, told to nobody
-            "enable.auto.commit": False,
-            "auto.offset.reset": "earliest",
-            "isolation.level": "read_committed",
-            "enable.partition.eof": True,
-            # One record of each is enough, and who is at the end need not wait for more.
-            "queued.min.messages": 1000,
-            "max.partition.fetch.bytes": 16 * 1024,
-            "fetch.wait.max.ms": 10,
-            "fetch.error.backoff.ms": 20,
-            "fetch.queue.backoff.ms": 10,
-            "log_level": 0,
-        },
-        logger=logger,
-    )
+    client = outsider(cluster, "grnry-divergence", _BRIEF)
     try:
         client.assign([place_of(partition, position) for partition, position in read.items()])
         return _first_offsets(client, read, time.monotonic() + seconds)

@@ -1,18 +1,15 @@
 """Reading a topic without a group: for people who look at it."""
 
-import logging
 import time
 from collections.abc import Iterator, Mapping
 from typing import cast
 
-from confluent_kafka import Consumer as Client
 from confluent_kafka import KafkaError, TopicPartition
 
 from grnry.log.cluster import Cluster
+from grnry.log.outsider import outsider
 from grnry.log.records import Partition, Record
 from grnry.log.refusals import refusals, translated
-
-logger = logging.getLogger(__name__)
 
 BATCH = 500
 WAIT_SECONDS = 0.2
@@ -32,19 +29,7 @@ def tail(
     left = dict(starts) if ends is None else {p: o for p, o in starts.items() if o < ends[p]}
     if not left:
         return
-    client = Client(
-        {
-            **Cluster.at(cluster).conf(),
-            "client.id": "grnry-tail",
-            "group.id": "grnry-tail",  # wanted by the library, told to nobody
-            "enable.auto.commit": False,
-            "auto.offset.reset": "earliest",
-            "isolation.level": "read_committed",
-            "enable.partition.eof": True,
-            "log_level": 0,
-        },
-        logger=logger,
-    )
+    client = outsider(cluster, "grnry-tail")
     try:
         client.assign([TopicPartition(*one, offset) for one, offset in left.items()])
         while left:
