@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from grnry.database import sql
+from grnry.persisters.configuration import EVENT_STORE
 from grnry.sinks.places import Open
 
-PLATFORM_ROWS = sql.Identifier("public", "eventstore")
+PLATFORM_ROWS = sql.Identifier(*EVENT_STORE)
 
 
 @dataclass(frozen=True, slots=True)

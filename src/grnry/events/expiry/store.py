@@ -140,13 +140,20 @@ def end_round(transaction: Transaction, event_type: str, kept_in: str, again_at:
     transaction.run(_queries().end_round, **values, again_at=again_at)
 
 
-def end(transaction: Transaction, event_type: str, told: Sequence[Expired], grace: str) -> None:
-    """Give events of the platform's table their end."""
+def end(
+    transaction: Transaction,
+    rows: sql.Composable,
+    event_type: str,
+    told: Sequence[Expired],
+    grace: str,
+) -> None:
+    """Give events their end, as their type's persister does it."""
     ids = {
         "correlation_ids": [one.correlation_id for one in told],
         "event_ids": [one.event_id for one in told],
     }
-    transaction.run(_queries().end, event_type=event_type, grace=grace, **ids)
+    statement = load("grnry.persisters", "event_store.sql").composed("expire_events", rows=rows)
+    transaction.run(statement, event_type=event_type, grace=grace, **ids)
 
 
 def delete_of_former(

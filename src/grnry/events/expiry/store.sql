@@ -47,16 +47,6 @@ update grnry.expiry
 set again_at = %(again_at)s, again_reached = null, again_until = reached
 where event_type = %(event_type)s and kept_in = %(kept_in)s;
 
--- name: end
--- As the type's persister does it: once and for all.
-update public.eventstore as event
-set expires = term.ends,
-  ttl = 'PT' || greatest(0, round((term.ends - event.created::numeric) / 1000, 3)) || 'S'
-from unnest(%(correlation_ids)s::text[], %(event_ids)s::text[]) as told (correlation_id, event_id),
-  (select (extract(epoch from now() + %(grace)s::interval) * 1000)::bigint as ends) as term
-where event.event_type = %(event_type)s and event.ttl is null
-  and event.correlation_id = told.correlation_id and event.event_id = told.event_id;
-
 -- name: former
 -- Nobody hears of the events of deleted event types: they have no topic.
 select name, '' as topic, eventstore_ttl as ttl from grnry.former_event_types as former

@@ -103,7 +103,7 @@ class Teller:
         """Where the persister writes another table now, nobody else gives them their end."""
         if shelf.grace:
             with self._database.transaction() as transaction:
-                store.end(transaction, kept.name, batch, shelf.grace)
+                store.end(transaction, shelf.rows, kept.name, batch, shelf.grace)
 
 
 def _read(
