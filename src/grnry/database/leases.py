@@ -153,11 +153,16 @@ class Leases:
         }
 
     def _places(self, partitions: Sequence[Partition]) -> dict[str, object]:
-        return {
-            "deployment": self._deployment,
-            "topics": [topic for topic, _ in partitions],
-            "partitions": [number for _, number in partitions],
-        }
+        return places_of(self._deployment, partitions)
+
+
+def places_of(deployment: str, partitions: Sequence[Partition]) -> dict[str, object]:
+    """A deployment's partitions, as statements want them."""
+    return {
+        "deployment": deployment,
+        "topics": [topic for topic, _ in partitions],
+        "partitions": [number for _, number in partitions],
+    }
 
 
 def _expect(partitions: Sequence[Partition], found: Sequence[DictRow]) -> None:

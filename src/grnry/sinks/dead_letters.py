@@ -10,6 +10,7 @@ import time
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
+from grnry.database.leases import places_of
 from grnry.database.queries import Queries, load
 from grnry.log.records import Record
 from grnry.sinks.batch import Batch, DeadLetter, Partition
@@ -42,12 +43,7 @@ def keep(
 
 def doubt(connection: Connection, deployment: str, partitions: Sequence[Partition]) -> None:
     """Their log has lost its end, and stands where it stood with other records, or will."""
-    values = {
-        "deployment": deployment,
-        "topics": [topic for topic, _ in partitions],
-        "partitions": [number for _, number in partitions],
-    }
-    connection.execute(queries().doubt, values)
+    connection.execute(queries().doubt, places_of(deployment, partitions))
 
 
 def _add(connection: Connection, deployment: str, rows: Sequence[dict[str, Any]]) -> None:
@@ -56,9 +52,7 @@ def _add(connection: Connection, deployment: str, rows: Sequence[dict[str, Any]]
     Nobody else adds some meanwhile: the leases of their partitions are locked.
     """
     places = {
-        "deployment": deployment,
-        "topics": [row["topic"] for row in rows],
-        "partitions": [row["partition"] for row in rows],
+        **places_of(deployment, [(row["topic"], row["partition"]) for row in rows]),
         "offsets": [row["record_offset"] for row in rows],
         "times": [row["record_time"] for row in rows],
     }
