@@ -13,7 +13,7 @@ import psycopg
 
 from grnry.sinks.batch import Batch, DeadLetter
 from grnry.sinks.target import Connection, Target
-from grnry.sinks.verdict import NoRowFits, Verdict, verdict_of
+from grnry.sinks.verdict import OF_RECORDS, NoRowFits, Verdict, verdict_of
 
 CONSTRAINTS, NOT_NULL, RAISED = "23", "23502", "P0001"
 
@@ -78,7 +78,7 @@ def _try(connection: Connection, target: Target, lines: list[bytes]) -> int | ps
             return target.store_carefully(connection, lines)
     except psycopg.Error as error:
         # What is there already is left out, so a key that is taken is another than the row's own.
-        if verdict_of(error) not in (Verdict.RECORDS, Verdict.THERE_ALREADY):
+        if verdict_of(error) not in OF_RECORDS:
             raise
         # Fails where the server does.
         connection.execute("select 1")
