@@ -4,24 +4,24 @@ Deletion events give what is stored already the day on which it goes.
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 from grnry.database import sql
 from grnry.database.queries import load
 from grnry.log.records import Record
+from grnry.persisters.copying import whole
 from grnry.persisters.deletions import Deletion, has_no_deletions, parts
 from grnry.persisters.homes import Home, PlatformTable
 from grnry.persisters.names import name_of, names_of_deletion, parts_of, row_name
 from grnry.persisters.rows import (
     COLUMNS,
-    HEADER,
-    TRAILER,
     IsDeletion,
     event_type_field,
     message_of,
     row_of,
     rows_of,
 )
-from grnry.sinks.target import Connection, Load, Refusals, Unstorable
+from grnry.sinks.target import Connection, Load, Refusals, Unstorable, line_or_reason
 
 _IDS = ("correlation", "event")
 GRACE = "P5D"
@@ -65,13 +65,7 @@ class EventStore:
         self._stored_events = queries.composed("stored_events", rows=rows)
 
     def lines(self, records: Sequence[Record]) -> list[bytes | Unstorable]:
-        return rows_of(self._event_type, records, self._line_or_reason)
-
-    def _line_or_reason(self, record: Record) -> bytes | Unstorable:
-        try:
-            return self.line(record)
-        except Unstorable as reason:
-            return reason
+        return rows_of(self._event_type, records, partial(line_or_reason, self))
 
     def line(self, record: Record) -> bytes:
         headers = record.headers() or ()
@@ -104,7 +98,7 @@ class EventStore:
         for rows, deletions in parts(lines):
             if rows:
                 with connection.cursor().copy(self._copy) as copy:
-                    copy.write(_all(rows))
+                    copy.write(whole(rows))
             self._expire(connection, deletions)
 
     def load(self, connection: Connection, lines: Sequence[bytes]) -> Load | None:
@@ -112,7 +106,7 @@ class EventStore:
         if not has_no_deletions(lines):
             return None
         self._home.enter(connection)
-        return Load(self._copy, _all(sorted(lines)))
+        return Load(self._copy, whole(sorted(lines)))
 
     def key(self, line: bytes) -> bytes | None:
         return None if isinstance(line, Deletion) else row_name(line)
@@ -149,7 +143,7 @@ class EventStore:
         for rows, deletions in parts(lines):
             if rows:
                 with connection.cursor().copy(self._copy_waiting) as copy:
-                    copy.write(_all(rows))
+                    copy.write(whole(rows))
                 connection.execute(self._insert_waiting)
                 count += len(rows)
             self._expire(connection, deletions)
@@ -178,7 +172,3 @@ class EventStore:
         if entities:
             named = {"correlation_ids": sorted(entities)}
             connection.execute(self._expire_entities, {**values, **named})
-
-
-def _all(rows: Sequence[bytes]) -> bytes:
-    return b"".join((HEADER, *rows, TRAILER))

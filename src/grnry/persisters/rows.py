@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from grnry.log.records import Record
+from grnry.persisters.copying import NULL
 from grnry.sinks.target import Unstorable
 
 COLUMNS = (
@@ -27,11 +28,8 @@ COLUMNS = (
     "message",
 )
 
-HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-TRAILER = b"\xff\xff"
 
 NO_HARVESTER = b"\0\0\0\x02na"
-NULL = b"\xff\xff\xff\xff"
 JSONB_FORMAT = b"\x01"
 
 Headers = Sequence[tuple[str, bytes | None]]

@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from grnry.log.records import Record
-from grnry.sinks.target import Target, Unstorable
+from grnry.sinks.target import Target, Unstorable, line_or_reason
 
 Partition = tuple[str, int]
 
@@ -70,13 +70,8 @@ class Batch:
 
     def is_mistaken(self, target: Target) -> bool:
         """Whether one of its dead letters can be stored, as the target sees it by now."""
-        for letter in self.dead:
-            try:
-                target.line(letter.record)
-            except Unstorable:
-                continue
-            return True
-        return False
+        lines = (line_or_reason(target, letter.record) for letter in self.dead)
+        return not all(isinstance(line, Unstorable) for line in lines)
 
     def remake(self, target: Target) -> None:
         """Make all lines anew, and those that could not be made: the target sees them otherwise."""

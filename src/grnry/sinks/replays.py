@@ -10,11 +10,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from grnry.database.leases import Lease, Leases, Partition
+from grnry.database.leases import Lease, Leases, Partition, places_of
 from grnry.sinks.batch import Batch, DeadLetter
 from grnry.sinks.dead_letters import FAILED, SUPERSEDED, queries, without_nul
 from grnry.sinks.narrowing import store_narrowed
-from grnry.sinks.target import Connection, Target, Unstorable
+from grnry.sinks.target import Connection, Target, Unstorable, line_or_reason
 
 REPLAYED = "replayed"
 AT_ONCE = 1000
@@ -126,11 +126,7 @@ class Replays:
         return [QueuedLetter(row) for row in connection.execute(queries().take_queued, values)]
 
     def _places(self, partitions: Sequence[Partition]) -> dict[str, object]:
-        return {
-            "deployment": self._deployment,
-            "topics": [topic for topic, _ in partitions],
-            "partitions": [number for _, number in partitions],
-        }
+        return places_of(self._deployment, partitions)
 
     # Storing ----------------------------------------------------------------------------------
 
@@ -153,10 +149,11 @@ class Replays:
     ) -> tuple[list[tuple[QueuedLetter, bytes]], list[Ending]]:
         lines, failed = [], []
         for letter in letters:
-            try:
-                lines.append((letter, self._target.line(letter)))
-            except Unstorable as error:
-                failed.append(Ending(letter, FAILED, str(error)))
+            line = line_or_reason(self._target, letter)
+            if isinstance(line, Unstorable):
+                failed.append(Ending(letter, FAILED, str(line)))
+            else:
+                lines.append((letter, line))
         return lines, failed
 
     def _apart(

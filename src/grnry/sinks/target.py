@@ -106,3 +106,11 @@ class Target(Protocol):
         Not all of them need to be found: it only spares trying each.
         """
         ...
+
+
+def line_or_reason(target: Target, record: Record) -> bytes | Unstorable:
+    """What is stored for a record, or why nothing can be."""
+    try:
+        return target.line(record)
+    except Unstorable as reason:
+        return reason

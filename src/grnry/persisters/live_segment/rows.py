@@ -8,20 +8,18 @@ server casts: it knows their every form.
 
 import re
 import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from struct import Struct
 from typing import Any
 
 import msgspec
 import orjson
 
+from grnry.persisters.copying import NULL
 from grnry.persisters.live_segment.keys import key_maker, key_of_deletion, unlikely_id
 from grnry.schemas import Column, ColumnType, JsonSchema, RecordValidator, columns_of
 from grnry.sinks.target import Unstorable
 
-HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-TRAILER = b"\xff\xff"
-NULL = b"\xff\xff\xff\xff"
 CAST = frozenset((ColumnType.TIMESTAMPTZ, ColumnType.DATE, ColumnType.UUID))
 """What travels as text."""
 
@@ -143,11 +141,6 @@ def key_in(line: bytes) -> bytes:
     """The id that a line is about."""
     start = _START.size
     return line[start : start + _START.unpack_from(line)[1]]
-
-
-def copy_text(rows: Sequence[bytes]) -> bytes:
-    """All tuples as COPY takes them."""
-    return b"".join((HEADER, *rows, TRAILER))
 
 
 def version_of(line: bytes) -> int:

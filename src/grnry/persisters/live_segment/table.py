@@ -7,16 +7,23 @@ from grnry.database import sql
 from grnry.database.queries import Queries, load
 from grnry.errors import StartError
 from grnry.log.records import Record
+from grnry.persisters.copying import whole
 from grnry.persisters.live_segment.rows import (
     CAST,
     RowMaker,
-    copy_text,
     key_in,
     newest,
     version_of,
 )
 from grnry.schemas import Column, ColumnType, JsonSchema, live_segment_schema
-from grnry.sinks.target import Connection, Load, Refusals, Statement, Unstorable
+from grnry.sinks.target import (
+    Connection,
+    Load,
+    Refusals,
+    Statement,
+    Unstorable,
+    line_or_reason,
+)
 
 
 class LiveTable:
@@ -37,13 +44,7 @@ class LiveTable:
         self._statements: _Statements
 
     def lines(self, records: Sequence[Record]) -> list[bytes | Unstorable]:
-        return [self._line_or_reason(record) for record in records]
-
-    def _line_or_reason(self, record: Record) -> bytes | Unstorable:
-        try:
-            return self.line(record)
-        except Unstorable as reason:
-            return reason
+        return [line_or_reason(self, record) for record in records]
 
     def line(self, record: Record) -> bytes:
         return self._rows.line(record.key(), record.value())
@@ -109,7 +110,7 @@ class LiveTable:
             return Load(None, b"", rest)
         connection.execute(self._statements.make_waiting)
         rest.append(Statement(self._statements.upsert))
-        return Load(self._statements.copy_waiting, copy_text(rows), rest)
+        return Load(self._statements.copy_waiting, whole(rows), rest)
 
     def store_carefully(self, connection: Connection, lines: Sequence[bytes]) -> int:
         """What waits is gone afterwards, as more may be stored within the same transaction."""
