@@ -183,6 +183,14 @@ def scene(
         each.worker.end()
 
 
+def cut_and_grow(log: LosingLog, sizes: dict[Path, int]) -> None:
+    """It loses its end, and is longer than before again."""
+    log.stop()
+    log.cut(sizes)
+    log.start()
+    log.write(records(NEW, "new"))
+
+
 def expect_all_of_the_log(scene: Scene, before: Texts) -> None:
     """It is stored, and what the log has lost stays where it was not written again."""
     assert scene.stored() == scene.case.wanted(scene.log.read(), before)
@@ -199,10 +207,7 @@ def test_a_log_that_was_cut_while_the_persister_was_away(
     its.wait_until_all_is_read()
     before = its.stored()
     its.worker.stop()
-    embedded.stop()
-    embedded.cut(sizes)
-    embedded.start()
-    embedded.write(records(NEW, "new"))
+    cut_and_grow(embedded, sizes)
     its.worker.start()
     its.wait_until_all_is_read()
     expect_all_of_the_log(its, before)
@@ -248,10 +253,7 @@ def test_a_log_that_is_cut_under_a_persister_that_runs(
     embedded.write(records(LOST, "lost"))
     its.wait_until_all_is_read()
     before = its.stored()
-    embedded.stop()
-    embedded.cut(sizes)
-    embedded.start()
-    embedded.write(records(NEW, "new"))
+    cut_and_grow(embedded, sizes)
     wait_for(lambda: "the log has lost its end" in its.worker.said, 120, "it is noticed")
     its.wait_until_all_is_read()
     expect_all_of_the_log(its, before)
@@ -287,10 +289,7 @@ def test_a_kafka_that_was_cut_while_the_persister_was_away(
     its.wait_until_all_is_read()
     before = its.stored()
     its.worker.stop()
-    kafka.stop()
-    kafka.cut(sizes)
-    kafka.start()
-    kafka.write(records(NEW, "new"))
+    cut_and_grow(kafka, sizes)
     its.worker.start()
     its.wait_until_all_is_read()
     expect_all_of_the_log(its, before)
