@@ -106,6 +106,7 @@ class EventStore:
         if not has_no_deletions(lines):
             return None
         self._home.enter(connection)
+        # Neighbours in the key stand on the same pages of its index.
         return Load(self._copy, whole(sorted(lines)))
 
     def key(self, line: bytes) -> bytes | None:
