@@ -1,9 +1,11 @@
 """Batches that are sent, and stored by two sessions in turns: each record is there once."""
 
 import contextlib
+import queue
 import random
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import psycopg
 import pytest
@@ -14,6 +16,7 @@ from grnry.sinks.batch import Batch
 from grnry.sinks.relay import Relay
 from grnry.sinks.verdict import Verdict, verdict_of
 from grnry.sinks.writer import Refused, Writer
+from tests.conftest import wait_for
 from tests.sinks.records import Made, event, in_partition
 from tests.sinks.writing import DEPLOYMENT, ONE, ZERO, Look, MakeWriter, batch
 
@@ -48,17 +51,153 @@ def busy(writer: Writer) -> Relay:
     return relay
 
 
-def test_one_is_on_its_way_while_the_next_is_begun(busy: Relay, look: Look) -> None:
-    assert sent(busy, batch(event(1))) == []
-    assert look.ids == ["0"]
-    assert sent(busy, batch(event(2))) == []
-    assert ids(*sent(busy, batch(event(3)))) == [[1]]
-    assert len(sessions(look)) == 2
-    assert not busy.is_settled
+@pytest.fixture
+def another(database_url: str) -> Iterator[psycopg.Connection[Any]]:
+    """A session of somebody else, in a transaction that is rolled back at the latest in the end."""
+    with psycopg.connect(database_url) as connection:
+        yield connection
+        connection.rollback()
+
+
+def insert(connection: psycopg.Connection[Any], event_id: str) -> None:
+    connection.execute(
+        "insert into public.eventstore (event_type, correlation_id, event_id, created,"
+        " partition_id, partition_offset) values ('calls', 'u1', %s, 0, 0, 0)",
+        [event_id],
+    )
+
+
+States = Callable[[], list[tuple[str, str]]]
+
+
+@pytest.fixture
+def states(worker_database_url: str) -> Iterator[States]:
+    """What our sessions do, and the kind of what each waits for."""
+    with psycopg.connect(worker_database_url, autocommit=True) as connection:
+
+        def find() -> list[tuple[str, str]]:
+            return connection.execute(
+                "select state, wait_event_type from pg_stat_activity where application_name = %s"
+                " and datname = current_database() order by 2, 1",
+                [DEPLOYMENT],
+            ).fetchall()
+
+        yield find
+
+
+WAITS_FOR_A_LOCK, WAITS_FOR_US = ("active", "Lock"), ("idle in transaction", "Client")
+
+
+@pytest.fixture
+def with_two(busy: Relay, look: Look, another: psycopg.Connection[Any]) -> Relay:
+    """One that has stored offsets 0 to 2, and has both sessions."""
+    insert(another, "1")
+    assert sent(busy, batch(event(1)), batch(event(2))) == []
+    another.rollback()
     busy.settle()
-    assert ids(*busy.stored()) == [[2], [3]]
-    assert look.ids == ["0", "1", "2", "3"]
-    assert look.offsets[0] == 4
+    assert ids(*busy.stored()) == [[1], [2]]
+    assert len(sessions(look)) == 2
+    return busy
+
+
+def test_one_is_copied_while_the_one_before_is_not_committed(
+    with_two: Relay, look: Look, another: psycopg.Connection[Any], states: States
+) -> None:
+    another.execute("select from grnry.leases for update")
+    assert sent(with_two, batch(event(3)), batch(event(4))) == []
+    wait_for(lambda: states() == [WAITS_FOR_US, WAITS_FOR_A_LOCK], 4, "both are copied")
+    with_two.receive()
+    assert with_two.stored() == []
+    assert look.ids == ["0", "1", "2"]
+    another.rollback()
+    with_two.settle()
+    assert ids(*with_two.stored()) == [[3], [4]]
+    assert look.ids == ["0", "1", "2", "3", "4"]
+    assert look.offsets[0] == 5
+
+
+def test_it_is_told_when_one_has_arrived_or_will_not(writer: Writer, look: Look) -> None:
+    told: queue.SimpleQueue[bool] = queue.SimpleQueue()
+    relay = Relay(writer, lambda: told.put(True))
+    relay.send(batch(event(0)), is_followed=False)
+    assert ids(*relay.stored()) == [[0]]
+    for number, each in enumerate((batch(event(1)), batch(event(2, b"{")))):
+        relay.send(each)
+        assert told.get(timeout=10)
+        relay.receive()
+        assert len(relay.stored()) == 1
+        assert look.offsets[0] == 2 + number
+    assert told.empty()
+    assert look.dead == [(2, "22P02")]
+
+
+def test_one_alone_takes_no_second_session(busy: Relay, look: Look) -> None:
+    for at in range(1, 4):
+        busy.send(batch(event(at)), is_followed=False)
+        assert busy.is_settled
+    assert len(sessions(look)) == 1
+
+
+def test_who_waits_for_a_key_of_the_next_one_is_let_go_first(
+    busy: Relay, look: Look, another: psycopg.Connection[Any], states: States
+) -> None:
+    """The server does not see that the next one waits as well: for its turn."""
+    insert(another, "1")
+    busy.send(batch(event(1, b'"first"'), event(2, b'"first"', b"9")))
+    wait_for(lambda: WAITS_FOR_A_LOCK in states(), 4, "the first waits for a stranger")
+    busy.send(batch(event(3, b'"second"', b"9"), event(4)))
+    wait_for(lambda: WAITS_FOR_US in states(), 4, "the next one is copied")
+    another.rollback()
+    busy.settle()
+    assert ids(*busy.stored()) == [[1, 2], [3, 4]]
+    found = look.rows("select event_id, partition_offset, message from public.eventstore")
+    assert sorted((row["event_id"], row["partition_offset"]) for row in found) == [
+        ("0", 0),
+        ("1", 1),
+        ("4", 4),
+        ("9", 2),
+    ]
+    assert look.dead == []
+    assert look.offsets[0] == 5
+
+
+def test_no_two_are_copied_at_once_after_that(
+    busy: Relay, look: Look, another: psycopg.Connection[Any], states: States
+) -> None:
+    test_who_waits_for_a_key_of_the_next_one_is_let_go_first(busy, look, another, states)
+    insert(another, "11")
+    busy.send(batch(event(11), event(12, event_id=b"19")))
+    wait_for(lambda: WAITS_FOR_A_LOCK in states(), 4, "the first waits for a stranger")
+    busy.send(batch(event(13, event_id=b"19"), event(14)))
+    another.rollback()
+    busy.settle()
+    assert ids(*busy.stored()) == [[11, 12], [13, 14]]
+    found = look.rows("select partition_offset from public.eventstore where event_id = '19'")
+    assert found == [{"partition_offset": 12}]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_neighbours_with_many_keys_in_common(writer: Writer, look: Look, seed: int) -> None:
+    """The first one of each stays."""
+    relay, chance = Relay(writer), random.Random(seed)
+    rows: dict[str, int] = {}
+    at, stored = 0, []
+    for _ in range(50):
+        records = []
+        for _ in range(300):
+            name = str(max(0, at - chance.randrange(600)) if chance.random() < 0.02 else at)
+            records.append(event(at, event_id=name.encode()))
+            rows.setdefault(name, at)
+            at += 1
+        relay.send(batch(*records))
+        stored += relay.stored()
+    relay.settle()
+    stored += relay.stored()
+    found = look.rows("select event_id, partition_offset from public.eventstore")
+    assert {row["event_id"]: row["partition_offset"] for row in found} == rows
+    assert [each.offsets[ZERO] for each in stored] == list(range(300, at + 1, 300))
+    assert look.dead == []
+    assert look.offsets[0] == at
 
 
 def test_the_offsets_move_with_the_rows(busy: Relay, look: Look) -> None:
@@ -118,9 +257,9 @@ def test_nothing_after_what_is_refused_is_stored(worker_database_url: str, look:
     )
     writer.take([ZERO])
     relay = Relay(writer)
-    sent(relay, batch(event(0)), batch(event(1), event(2, b"{"), event(3)))
+    sent(relay, batch(event(0)), batch(event(1), event(2, b"{"), event(3)), batch(event(4)))
     with pytest.raises(Refused, match="offset 2"):
-        relay.send(batch(event(4)))
+        relay.settle()
     assert look.ids == ["0", "1"]
     assert look.offsets[0] == 2
     writer.disconnect()
@@ -139,16 +278,23 @@ def test_deletions_come_after_what_was_sent_before_them(busy: Relay, look: Look)
 
 
 def test_who_takes_over_ends_both_sessions(
-    writer: Writer, busy: Relay, make_writer: MakeWriter, look: Look
+    writer: Writer,
+    busy: Relay,
+    make_writer: MakeWriter,
+    look: Look,
+    another: psycopg.Connection[Any],
 ) -> None:
     """Else keys that are copied and not committed would be in the next owner's way for ever."""
-    sent(busy, batch(event(1)), batch(event(2)), batch(event(3)))
+    sent(busy, batch(event(1)))
+    insert(another, "2")
+    sent(busy, batch(event(2)), batch(event(3)))
     first, second = sessions(look)
     successor = make_writer("second")
     taken = successor.take([ZERO, ONE])[ZERO]
     assert taken is not None
-    assert taken.offset in (2, 3)
+    assert taken.offset == 2
     assert not {first, second} & set(sessions(look))
+    another.rollback()
     for again in (2, 3, 4):
         successor.write(batch(event(again, b'"mine"')))
     with pytest.raises(psycopg.OperationalError):
@@ -161,15 +307,17 @@ def test_who_takes_over_ends_both_sessions(
     assert look.offsets[0] == 5
 
 
-def test_a_lease_that_is_lost_on_the_way(writer: Writer, busy: Relay, look: Look) -> None:
-    stored = sent(busy, batch(event(1)), batch(event(2), in_partition(1, event(7))))
-    look.run("update grnry.leases set epoch = epoch + 1, owner = 'x' where partition = 0")
-    stored += sent(busy, batch(in_partition(1, event(8))))
-    busy.settle()
+def test_a_lease_that_is_lost_on_the_way(
+    writer: Writer, with_two: Relay, look: Look, another: psycopg.Connection[Any]
+) -> None:
+    another.execute("update grnry.leases set epoch = epoch + 1, owner = 'x' where partition = 0")
+    sent(with_two, batch(event(3), in_partition(1, event(7))), batch(in_partition(1, event(8))))
+    another.commit()
+    with_two.settle()
     assert writer.lost == {ZERO}
-    assert [set(each.offsets) for each in [*stored, *busy.stored()]] == [{ZERO}, {ONE}, {ONE}]
-    assert look.ids == ["0", "1", "7", "8"]
-    assert look.offsets == {0: 2, 1: 9}
+    assert [set(each.offsets) for each in with_two.stored()] == [{ONE}, {ONE}]
+    assert look.ids == ["0", "1", "2", "7", "8"]
+    assert look.offsets == {0: 3, 1: 9}
 
 
 def test_a_lease_is_not_lost_to_ones_own_second_session(writer: Writer, busy: Relay) -> None:

@@ -10,6 +10,9 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 """As `malloc.h` numbers them."""
 
+KEPT = 8 * 2**20
+"""Twice of what a batch may take: what is less is used for the next one as it is."""
+
 
 def resident_bytes(pid: int) -> int:
     """All of its pages that are in memory, shared ones too: never less than what it takes itself.
@@ -47,8 +50,8 @@ def keep_little() -> None:
     """
     set_option = getattr(ctypes.CDLL(None), "mallopt", None)
     if set_option is not None:
-        set_option(_MMAP_THRESHOLD, 2 * 2**20)
-        set_option(_TRIM_THRESHOLD, 2 * 2**20)
+        set_option(_MMAP_THRESHOLD, KEPT)
+        set_option(_TRIM_THRESHOLD, KEPT)
 
 
 def give_back() -> None:

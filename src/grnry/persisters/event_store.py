@@ -107,7 +107,7 @@ class EventStore:
             return None
         self._home.enter(connection)
         # Neighbours in the key stand on the same pages of its index.
-        return Load(self._copy, whole(sorted(lines)))
+        return Load(self._copy, whole(sorted(lines)), holds_keys=True)
 
     def key(self, line: bytes) -> bytes | None:
         return None if isinstance(line, Deletion) else row_name(line)

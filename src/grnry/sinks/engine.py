@@ -43,7 +43,7 @@ BATCHES_IN_HAND = 3
 """One is read, one is copied, one commits."""
 
 FOLLOW_SECONDS = 0.1
-"""How long the end of a full batch may wait for the next one to be begun."""
+"""How long the writer leaves full batches to themselves when nothing is heard of them."""
 
 PIECE = 500
 REVOKE_SECONDS = 5.0
@@ -62,7 +62,6 @@ class Engine:
         group: GroupWatch,
     ) -> None:
         self._writer = writer
-        self._relay = Relay(writer)
         self._topic = topic
         self._group = group
         self._target, self._status = target, status
@@ -70,6 +69,7 @@ class Engine:
         self._piece = min(PIECE, pace.batch_size)
         self._consumer: Consumer
         self._work: queue.Queue[Callable[[], None]] = queue.Queue()
+        self._relay = Relay(writer, lambda: self._work.put(self._receive))
         self._slots = threading.Semaphore(BATCHES_IN_HAND)
         self._is_writing = threading.Event()
         self._is_loaded = False
@@ -91,9 +91,9 @@ class Engine:
         # A batch is some ten thousand short-lived objects without cycles: looking for cycles among
         # them at the usual pace costs a third of the reader's time.
         gc.set_threshold(200_000, 20, 100)
-        # The writer needs the interpreter again for every piece that the server has taken; at the
+        # Who writes needs the interpreter again for every piece that the server has taken; at the
         # usual interval it waits for it longer than the server takes for the piece.
-        sys.setswitchinterval(0.0001)
+        sys.setswitchinterval(0.001)
         self._consumer = consumer(self)
         writer = threading.Thread(target=self._guarded, args=(self._write,), name="writer")
         writer.start()
@@ -261,7 +261,7 @@ class Engine:
                 self._do(self._replay)
 
     def _next_job(self) -> Callable[[], None]:
-        """Where more is to come, the end of one batch is left until the next one is begun."""
+        """Where more is to come, nobody waits for what is on its way."""
         if not self._relay.is_settled:
             with contextlib.suppress(queue.Empty):
                 return self._work.get(self._is_loaded, FOLLOW_SECONDS)
@@ -275,8 +275,9 @@ class Engine:
             job()
         finally:
             self._take_note()
-            self._is_writing.clear()
-            self._status.at_work(yes=False)
+            if self._relay.is_settled:
+                self._is_writing.clear()
+                self._status.at_work(yes=False)
         self._expect_nothing_lost()
 
     def _replay(self) -> None:
@@ -328,7 +329,10 @@ class Engine:
 
     def _store(self, batch: Batch) -> None:
         self._is_loaded = batch.room(self._pace.batch_size) <= 0
-        self._patience.persist(lambda: self._relay.send(batch))
+        self._patience.persist(lambda: self._relay.send(batch, is_followed=self._is_loaded))
+
+    def _receive(self) -> None:
+        self._patience.persist(self._relay.receive)
 
     def _settle(self) -> None:
         self._patience.persist(self._relay.settle)

@@ -1,12 +1,11 @@
-"""A batch's way into the database, in steps of which none waits longer than it has to.
+"""A batch's way into the database: under load a thread goes it while the writer begins the next.
 
-`__init__`  its COPY is begun
-`bring`     its lines are on their way
-`finish`    they are there; what is left, and the commit, are on their way
-`land`      it is committed
+Its lines are copied at once; what is left and the commit wait until the batch before is committed.
 """
 
 import contextlib
+import threading
+from collections.abc import Callable
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -14,46 +13,96 @@ from psycopg.pq import TransactionStatus
 from grnry.sinks.batch import Batch
 from grnry.sinks.target import Connection, Load, Statement
 
+TURN_SECONDS = 1.0
+"""How long one that holds keys lets the one before it copy, which may be waiting for a key."""
+
+
+class GaveWay(Exception):  # noqa: N818 - what a passage ends with
+    """The batch is not stored this way: others were before it."""
+
 
 class Passage:
-    """One transaction, which is begun. Every step raises the database's errors."""
+    """One transaction, which is begun, up to its COPY; raises the database's errors."""
 
-    def __init__(self, connection: Connection, batch: Batch, load: Load) -> None:
+    def __init__(self, connection: Connection, batch: Batch, load: Load, moves: Statement) -> None:
         self.connection = connection
         self.batch = batch
-        self._load = load
+        self.error: BaseException | None = None
+        self._data, self._holds_keys = load.data, load.holds_keys
+        self._rest = (moves, *load.rest)
+        self.is_copied, self._is_over = threading.Event(), threading.Event()
         self._steps = contextlib.ExitStack()
         self._copy: psycopg.Copy | None = None
         if load.copy is not None:
             self._copy = self._steps.enter_context(connection.cursor().copy(load.copy))
 
-    def bring(self) -> None:
+    def start(
+        self, before: "Passage | None", tell: Callable[[], None], *, in_file: bool = False
+    ) -> None:
+        """Go on without the caller, who is told when it is over."""
+
+        def go() -> None:
+            try:
+                self.go(before, in_file=in_file)
+            finally:
+                tell()
+
+        threading.Thread(target=go, name="passage", daemon=True).start()
+
+    def go(self, before: "Passage | None" = None, *, in_file: bool = False) -> None:
+        """To the end, which `error` tells; nothing is left behind after one.
+
+        `in_file`: it copies nothing until all of the one before is copied.
+        """
+        try:
+            if before is not None and in_file:
+                before.is_copied.wait()
+            self._bring()
+            if before is not None:
+                self._await_turn(before)
+            self._finish()
+        except BaseException as error:
+            self._give_up()
+            self.error = error
+        finally:
+            self.is_copied.set()
+            self._is_over.set()
+
+    @property
+    def is_over(self) -> bool:
+        return self._is_over.is_set()
+
+    def wait(self) -> None:
+        self._is_over.wait()
+
+    def _bring(self) -> None:
         if self._copy is not None:
-            self._copy.write(self._load.data)
+            self._copy.write(self._data)
+        self._steps.close()
+        self._data = b""
+        self.is_copied.set()
 
-    def finish(self, first: Statement) -> None:
+    def _await_turn(self, before: "Passage") -> None:
+        if self._holds_keys and not before.is_copied.wait(TURN_SECONDS):
+            raise GaveWay("the batch before may be waiting for a key of this one")
+        before.wait()
+        if before.error is not None:
+            raise GaveWay("the batch before is not stored")
+
+    def _finish(self) -> None:
         """The server does what is left and commits; after what fails it does nothing more."""
-        self._steps.close()
-        self._steps.enter_context(self.connection.pipeline())
-        for query, values in (first, *self._load.rest):
-            self.connection.execute(query, values)
-        self.connection.execute("commit")
-
-    def land(self) -> None:
-        """Nothing is stored where this raises; or nobody knows, of a connection that broke."""
-        self._steps.close()
+        with self.connection.pipeline():
+            for query, values in self._rest:
+                self.connection.execute(query, values)
+            self.connection.execute("commit")
         if self.connection.info.transaction_status is not TransactionStatus.IDLE:
             raise psycopg.OperationalError("nobody knows whether it is committed")
 
-    def give_up(self) -> None:
+    def _give_up(self) -> None:
         """Leave nothing behind. A connection that is closed leaves nothing, or nobody knows."""
-        with contextlib.suppress(psycopg.Error, _GivenUp):
-            self._steps.__exit__(_GivenUp, _GivenUp(), None)
+        with contextlib.suppress(psycopg.Error, GaveWay):
+            self._steps.__exit__(GaveWay, GaveWay(), None)
         roll_back(self.connection)
-
-
-class _GivenUp(Exception):  # noqa: N818 - what a COPY is ended with
-    """The batch is not stored this way."""
 
 
 def roll_back(connection: Connection) -> None:

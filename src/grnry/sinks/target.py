@@ -28,6 +28,8 @@ class Load(NamedTuple):
     copy: sql.Composed | None
     data: bytes
     rest: Sequence[Statement] = ()
+    holds_keys: bool = False
+    """Whether another COPY waits for a key that this one has copied, until this one is over."""
 
 
 class Unstorable(Exception):  # noqa: N818 - it names what the record is
@@ -73,7 +75,7 @@ class Target(Protocol):
     def load(self, connection: Connection, lines: Sequence[bytes]) -> Load | None:
         """Within a transaction: what stores lines; None where it takes more than that.
 
-        The COPY may begin when all lines before are copied, what follows it when they are stored.
+        The COPY may begin at any time, what follows it when all lines before are stored.
         """
         ...
 

@@ -120,7 +120,7 @@ class Writer:
             if not (batch.dead or self._is_about_letters(connection, batch)):
                 load = self._target.load(connection, batch.lines)
                 if load is not None:
-                    return Passage(connection, batch, load)
+                    return Passage(connection, batch, load, self._moves(batch))
         except psycopg.Error as error:
             roll_back(connection)
             if verdict_of(error) not in OF_RECORDS:
@@ -138,7 +138,7 @@ class Writer:
             return None
         return self._connect() if busy is None else self._sessions.other(busy, self._held)
 
-    def moved(self, batch: Batch) -> Statement:
+    def _moves(self, batch: Batch) -> Statement:
         """What moves the offsets, or fails, within the batch's transaction."""
         return Statement(*self._leases.move_unseen(self._held, batch.offsets, batch.epochs))
 
