@@ -12,7 +12,7 @@ from psycopg import sql
 from psycopg.rows import DictRow, dict_row
 
 from grnry.log.records import Record
-from grnry.persisters.copying import whole
+from grnry.persisters.copying import pieces
 from grnry.persisters.rows import (
     COLUMNS,
     IsDeletion,
@@ -59,7 +59,7 @@ class Store:
     def __call__(self, named: Headers, payload: bytes | None = b"{}") -> Stored:
         with self._connection.transaction(force_rollback=True):
             with self._connection.cursor().copy(_COPY) as copy:
-                copy.write(whole([row(named, payload)]))
+                copy.write(b"".join(pieces([row(named, payload)])))
             stored = self._connection.execute(
                 "select *, message::text as text from public.eventstore"
             ).fetchone()

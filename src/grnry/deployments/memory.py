@@ -10,8 +10,8 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 """As `malloc.h` numbers them."""
 
-KEPT = 8 * 2**20
-"""Twice of what a batch may take: what is less is used for the next one as it is."""
+KEPT = 4 * 2**20
+"""As much as a batch may take: what is less is used for the next one as it is."""
 
 
 def resident_bytes(pid: int) -> int:

@@ -9,7 +9,7 @@ from functools import partial
 from grnry.database import sql
 from grnry.database.queries import load
 from grnry.log.records import Record
-from grnry.persisters.copying import whole
+from grnry.persisters.copying import pieces
 from grnry.persisters.deletions import Deletion, has_no_deletions, parts
 from grnry.persisters.homes import Home, PlatformTable
 from grnry.persisters.names import name_of, names_of_deletion, parts_of, row_name
@@ -21,7 +21,7 @@ from grnry.persisters.rows import (
     row_of,
     rows_of,
 )
-from grnry.sinks.target import Connection, Load, Refusals, Unstorable, line_or_reason
+from grnry.sinks.target import Connection, Load, Refusals, Unstorable, bring, line_or_reason
 
 _IDS = ("correlation", "event")
 GRACE = "P5D"
@@ -97,8 +97,7 @@ class EventStore:
         self._home.enter(connection)
         for rows, deletions in parts(lines):
             if rows:
-                with connection.cursor().copy(self._copy) as copy:
-                    copy.write(whole(rows))
+                bring(connection, self._copy, pieces(rows))
             self._expire(connection, deletions)
 
     def load(self, connection: Connection, lines: Sequence[bytes]) -> Load | None:
@@ -107,7 +106,7 @@ class EventStore:
             return None
         self._home.enter(connection)
         # Neighbours in the key stand on the same pages of its index.
-        return Load(self._copy, whole(sorted(lines)), holds_keys=True)
+        return Load(self._copy, pieces(sorted(lines)), holds_keys=True)
 
     def key(self, line: bytes) -> bytes | None:
         return None if isinstance(line, Deletion) else row_name(line)
@@ -143,8 +142,7 @@ class EventStore:
         count = 0
         for rows, deletions in parts(lines):
             if rows:
-                with connection.cursor().copy(self._copy_waiting) as copy:
-                    copy.write(whole(rows))
+                bring(connection, self._copy_waiting, pieces(rows))
                 connection.execute(self._insert_waiting)
                 count += len(rows)
             self._expire(connection, deletions)

@@ -28,7 +28,7 @@ class Passage:
         self.connection = connection
         self.batch = batch
         self.error: BaseException | None = None
-        self._data, self._holds_keys = load.data, load.holds_keys
+        self._pieces, self._holds_keys = load.pieces, load.holds_keys
         self._rest = (moves, *load.rest)
         self.is_copied, self._is_over = threading.Event(), threading.Event()
         self._steps = contextlib.ExitStack()
@@ -77,9 +77,10 @@ class Passage:
 
     def _bring(self) -> None:
         if self._copy is not None:
-            self._copy.write(self._data)
+            for piece in self._pieces:
+                self._copy.write(piece)
         self._steps.close()
-        self._data = b""
+        self._pieces = ()
         self.is_copied.set()
 
     def _await_turn(self, before: "Passage") -> None:

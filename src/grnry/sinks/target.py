@@ -1,6 +1,6 @@
 """The port of a sink: how records become lines, and how lines are stored."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import psycopg
@@ -23,10 +23,10 @@ class Statement(NamedTuple):
 
 
 class Load(NamedTuple):
-    """What stores lines: a COPY and its data, or none, and what is to be executed after it."""
+    """What stores lines: a COPY and what it takes, or none, and what is to be executed after it."""
 
     copy: sql.Composed | None
-    data: bytes
+    pieces: Iterable[bytes]
     rest: Sequence[Statement] = ()
     holds_keys: bool = False
     """Whether another COPY waits for a key that this one has copied, until this one is over."""
@@ -116,3 +116,10 @@ def line_or_reason(target: Target, record: Record) -> bytes | Unstorable:
         return target.line(record)
     except Unstorable as reason:
         return reason
+
+
+def bring(connection: Connection, copy: sql.Composed, pieces: Iterable[bytes]) -> None:
+    """A COPY from its beginning to its end."""
+    with connection.cursor().copy(copy) as into:
+        for piece in pieces:
+            into.write(piece)

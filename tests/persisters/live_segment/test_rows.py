@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grnry.persisters.copying import whole
+from grnry.persisters.copying import pieces
 from grnry.persisters.live_segment.rows import RowMaker, newest, version_of
 from grnry.schemas import live_segment_schema
 from grnry.sinks.target import Unstorable
@@ -60,7 +60,7 @@ def stored(table: Any, record: Any) -> dict[str, Any]:
         with cursor.copy(
             f"copy t ({', '.join(names)}) from stdin (format binary)".encode()
         ) as copy:
-            copy.write(whole(rows))
+            copy.write(b"".join(pieces(rows)))
         cursor.execute("delete from t returning " + ", ".join(names))
         return dict(zip(names, cursor.fetchone(), strict=True))
 

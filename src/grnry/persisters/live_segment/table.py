@@ -7,7 +7,7 @@ from grnry.database import sql
 from grnry.database.queries import Queries, load
 from grnry.errors import StartError
 from grnry.log.records import Record
-from grnry.persisters.copying import whole
+from grnry.persisters.copying import pieces
 from grnry.persisters.live_segment.rows import (
     CAST,
     RowMaker,
@@ -22,6 +22,7 @@ from grnry.sinks.target import (
     Refusals,
     Statement,
     Unstorable,
+    bring,
     line_or_reason,
 )
 
@@ -93,8 +94,7 @@ class LiveTable:
         rows, deleted = newest(lines)
         load = self._load_of(connection, rows, deleted)
         if load.copy is not None:
-            with connection.cursor().copy(load.copy) as copy:
-                copy.write(load.data)
+            bring(connection, load.copy, load.pieces)
         for query, values in load.rest:
             connection.execute(query, values)
         return len(rows)
@@ -107,10 +107,10 @@ class LiveTable:
             ids = [str(self._rows.id_of(key)) for key in deleted]
             rest.append(Statement(self._statements.delete, {"ids": ids}))
         if not rows:
-            return Load(None, b"", rest)
+            return Load(None, (), rest)
         connection.execute(self._statements.make_waiting)
         rest.append(Statement(self._statements.upsert))
-        return Load(self._statements.copy_waiting, whole(rows), rest)
+        return Load(self._statements.copy_waiting, pieces(rows), rest)
 
     def store_carefully(self, connection: Connection, lines: Sequence[bytes]) -> int:
         """What waits is gone afterwards, as more may be stored within the same transaction."""
