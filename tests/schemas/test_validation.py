@@ -75,6 +75,17 @@ def test_the_key_is_needed_though_the_schema_does_not_require_it() -> None:
     assert problem([]) == problem(None) == "the record is not an object"
 
 
+def test_what_may_be_valid_has_its_ranges_looked_at_by_others() -> None:
+    properties = {"n": {"type": "integer"}, "day": {"type": "string", "format": "date"}}
+    validator = RecordValidator(live_segment_schema(live(properties, additionalProperties=False)))
+    beyond: list[Any] = [{"id": 2**63}, {"id": 1, "n": -(2**63) - 1}]
+    wrong: list[Any] = [{"id": 1, "day": "2023-02-29"}, {"id": None}, {"id": 1, "n": True}, []]
+    assert [validator.may_be_valid(record) for record in beyond + wrong] == [True] * 2 + [False] * 4
+    assert not any(map(validator.is_valid, beyond + wrong))
+    key_alone = RecordValidator(live_segment_schema(live({})))
+    assert [key_alone.may_be_valid({"id": value}) for value in (1, "1")] == [True, False]
+
+
 def test_what_is_not_in_the_schema_is_ignored_unless_it_is_closed() -> None:
     assert problem({"id": 1, "x": 1}) is None
     assert "'x'" in str(problem({"id": 1, "x": 1}, additionalProperties=False))

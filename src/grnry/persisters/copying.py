@@ -1,13 +1,28 @@
-"""What binary COPY has around its tuples, and in place of a value. Pure."""
+"""What binary COPY has around its tuples, before a value, and in place of it. Pure."""
 
 from collections.abc import Iterator, Sequence
+from struct import Struct
 
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"
 NULL = b"\xff\xff\xff\xff"
+TRUE, FALSE = b"\0\0\0\1\1", b"\0\0\0\1\0"
 
 PIECE_BYTES = 2**18
 """What the driver buffers at once; its buffer grows to twice the largest piece, and stays so."""
+
+_LENGTH = Struct(">i").pack
+
+
+def jsonb_start(size: int) -> bytes:
+    """Before a text of JSON: the length, and the version of the format, which is part of it."""
+    return _LENGTH(size + 1) + b"\1"
+
+
+# Looked up, as calls would be half of what a usual row takes.
+SHORT = range(2048)
+LENGTHS = [_LENGTH(size) for size in SHORT]
+JSONBS = [jsonb_start(size) for size in SHORT]
 
 
 def pieces(rows: Sequence[bytes]) -> Iterator[bytes]:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from grnry.log.records import Record
-from grnry.persisters.copying import NULL
+from grnry.persisters.copying import JSONBS, LENGTHS, NULL, SHORT, jsonb_start
 from grnry.sinks.target import Unstorable
 
 COLUMNS = (
@@ -30,7 +30,6 @@ COLUMNS = (
 
 
 NO_HARVESTER = b"\0\0\0\x02na"
-JSONB_FORMAT = b"\x01"
 
 Headers = Sequence[tuple[str, bytes | None]]
 Other = TypeVar("Other")
@@ -42,12 +41,8 @@ _LENGTH = Struct(">i").pack
 _NUMBERS = Struct(">iqiqiq").pack
 _INTEGER = Struct(">ii").pack
 
-# Looked up, as calls would be half of what a usual row takes: how a row begins and how a message
-# begins, by a length; lengths; versions.
-_SHORT = range(2048)
-_BEGINS = [_BEGIN(len(COLUMNS), size) for size in _SHORT]
-_LENGTHS = [_LENGTH(size) for size in _SHORT]
-_MESSAGES = [_LENGTH(size + len(JSONB_FORMAT)) + JSONB_FORMAT for size in _SHORT]
+# Looked up: how a row begins, by the length of its first value; versions.
+_BEGINS = [_BEGIN(len(COLUMNS), size) for size in SHORT]
 _VERSIONS = {b"%d" % number: _INTEGER(4, number) for number in range(100)}
 
 _ESCAPED_NUL = b"\\u0000"
@@ -96,14 +91,14 @@ def rows_of(
             row = (
                 _BEGINS[len(correlation_id)],
                 correlation_id,
-                _LENGTHS[len(event_id)],
+                LENGTHS[len(event_id)],
                 event_id,
                 numbers(8, created, 8, record.partition(), 8, record.offset()),
                 event_type,
                 _VERSIONS[found["grnry-event-type-version"]],
-                _LENGTHS[len(harvester)],
+                LENGTHS[len(harvester)],
                 harvester,
-                _MESSAGES[len(value)],
+                JSONBS[len(value)],
                 value,
             )
         except _UNUSUAL:
@@ -129,7 +124,7 @@ def row_of(
     else:
         if _ESCAPED_NUL in value:
             value = without_nul(value)
-        message = b"%b%b%b" % (_LENGTH(len(value) + len(JSONB_FORMAT)), JSONB_FORMAT, value)
+        message = jsonb_start(len(value)) + value
     return b"%b%b%b%b%b%b%b%b%b" % (
         _BEGIN(len(COLUMNS), len(correlation_id)),
         correlation_id,

@@ -11,6 +11,7 @@ from grnry.persisters.copying import pieces
 from grnry.persisters.live_segment.rows import RowMaker, newest, version_of
 from grnry.schemas import live_segment_schema
 from grnry.sinks.target import Unstorable
+from tests.sinks.records import Made
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -31,12 +32,17 @@ TEXT_KEYS = RowMaker(
 
 
 def line(record: Any) -> bytes:
-    return ROWS.line(None, json.dumps(record).encode())
+    """The line as both ways make it."""
+    value = json.dumps(record).encode()
+    made = ROWS.line(None, value)
+    assert ROWS.lines([Made(payload=value)], lambda _: made) == [made]
+    return made
 
 
 def why(key: bytes | None, value: bytes | None, rows: RowMaker = ROWS) -> str:
     with pytest.raises(Unstorable) as caught:
         rows.line(key, value)
+    assert rows.lines([Made(payload=value, of_key=key)], lambda _: caught) == [caught]
     return str(caught.value)
 
 

@@ -15,7 +15,8 @@ from typing import Any
 import msgspec
 import orjson
 
-from grnry.persisters.copying import NULL
+from grnry.persisters.copying import FALSE, NULL, TRUE, jsonb_start
+from grnry.persisters.live_segment.compiled import line_maker
 from grnry.persisters.live_segment.keys import key_maker, key_of_deletion, unlikely_id
 from grnry.schemas import Column, ColumnType, JsonSchema, RecordValidator, columns_of
 from grnry.sinks.target import Unstorable
@@ -33,7 +34,6 @@ _START = Struct(">II")
 """The schema's version, and the length of the id."""
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 """U+0000 in JSON, and not a backslash before its letters."""
-_TRUE, _FALSE = _LENGTH(1) + b"\1", _LENGTH(1) + b"\0"
 _SAMPLES: dict[ColumnType, Any] = {
     ColumnType.BIGINT: 0,
     ColumnType.DOUBLE: 0.0,
@@ -62,6 +62,8 @@ class RowMaker:
             (column.name, _ENCODERS[column.type], _absent(column)) for column in self.columns
         ]
         self._decode = msgspec.json.Decoder().decode
+        self.lines = line_maker(version, self.columns, self._validator.may_be_valid, self._key)
+        """Those of usual records, each as `line` makes it."""
 
     def line(self, key: bytes | None, value: bytes | None) -> bytes:
         """What is stored for a record; raises Unstorable where nothing can be."""
@@ -179,7 +181,7 @@ def _double(value: Any) -> bytes:
 
 
 def _boolean(value: Any) -> bytes:
-    return _TRUE if value else _FALSE
+    return TRUE if value else FALSE
 
 
 def _text(value: Any) -> bytes:
@@ -194,7 +196,7 @@ def _jsonb(value: Any) -> bytes:
     # The server refuses it as well, but only where no later record of the batch has the same id.
     if b"\\u0000" in encoded and _NUL.search(encoded):
         raise ValueError("has the character U+0000, which jsonb in PostgreSQL cannot hold")
-    return b"%b\x01%b" % (_LENGTH(len(encoded) + 1), encoded)
+    return jsonb_start(len(encoded)) + encoded
 
 
 _ENCODERS: dict[ColumnType, Encode] = {

@@ -1,6 +1,7 @@
 """A live segment's table as a sink's target: the newest record of each id, by COPY and upsert."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from grnry.database import sql
@@ -45,7 +46,8 @@ class LiveTable:
         self._statements: _Statements
 
     def lines(self, records: Sequence[Record]) -> list[bytes | Unstorable]:
-        return [line_or_reason(self, record) for record in records]
+        made: list[bytes | Unstorable] = self._rows.lines(records, partial(line_or_reason, self))
+        return made
 
     def line(self, record: Record) -> bytes:
         return self._rows.line(record.key(), record.value())
