@@ -45,6 +45,7 @@ _INTEGER = Struct(">ii").pack
 _BEGINS = [_BEGIN(len(COLUMNS), size) for size in SHORT]
 _VERSIONS = {b"%d" % number: _INTEGER(4, number) for number in range(100)}
 
+_BACKSLASH = ord("\\")  # searching for one byte takes a tenth of searching for more
 _ESCAPED_NUL = b"\\u0000"
 # One that is not itself part of an escaped backslash.
 _NUL = re.compile(rb"((?<!\\)(?:\\\\)*)\\u0000")
@@ -83,7 +84,7 @@ def rows_of(
             if (
                 _QUOTE in (correlation_id[0], event_id[0], harvester[0])
                 or "grnry-deletion-flag" in found
-                or _ESCAPED_NUL in value
+                or (_BACKSLASH in value and value.find(_ESCAPED_NUL) >= 0)
             ):
                 add(otherwise(record))
                 continue
