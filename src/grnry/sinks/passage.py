@@ -28,9 +28,10 @@ class Passage:
         self.connection = connection
         self.batch = batch
         self.error: BaseException | None = None
-        self._pieces, self._holds_keys = load.pieces, load.holds_keys
-        self._rest = (moves, *load.rest)
-        self.is_copied, self._is_over = threading.Event(), threading.Event()
+        self._load = load
+        self._moves = moves
+        self.is_copied, self.is_written = threading.Event(), threading.Event()
+        self._is_over = threading.Event()
         self._steps = contextlib.ExitStack()
         self._copy: psycopg.Copy | None = None
         if load.copy is not None:
@@ -60,12 +61,16 @@ class Passage:
             self._bring()
             if before is not None:
                 self._await_turn(before)
-            self._finish()
+            self._write()
+            if before is not None:
+                self._await_end(before)
+            self._commit()
         except BaseException as error:
             self._give_up()
             self.error = error
         finally:
             self.is_copied.set()
+            self.is_written.set()
             self._is_over.set()
 
     @property
@@ -77,24 +82,32 @@ class Passage:
 
     def _bring(self) -> None:
         if self._copy is not None:
-            for piece in self._pieces:
+            for piece in self._load.pieces:
                 self._copy.write(piece)
         self._steps.close()
-        self._pieces = ()
         self.is_copied.set()
 
     def _await_turn(self, before: "Passage") -> None:
-        if self._holds_keys and not before.is_copied.wait(TURN_SECONDS):
+        if self._load.holds_keys and not before.is_copied.wait(TURN_SECONDS):
             raise GaveWay("the batch before may be waiting for a key of this one")
+        if self._load.rest_sees_rows:
+            self._await_end(before)
+        before.is_written.wait()
+
+    def _await_end(self, before: "Passage") -> None:
         before.wait()
         if before.error is not None:
             raise GaveWay("the batch before is not stored")
 
-    def _finish(self) -> None:
-        """The server does what is left and commits; after what fails it does nothing more."""
+    def _write(self) -> None:
+        for query, values in self._load.rest:
+            self.connection.execute(query, values)
+        self.is_written.set()
+
+    def _commit(self) -> None:
+        """After an offset that does not move nothing is committed."""
         with self.connection.pipeline():
-            for query, values in self._rest:
-                self.connection.execute(query, values)
+            self.connection.execute(*self._moves)
             self.connection.execute("commit")
         if self.connection.info.transaction_status is not TransactionStatus.IDLE:
             raise psycopg.OperationalError("nobody knows whether it is committed")

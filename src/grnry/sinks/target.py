@@ -28,6 +28,8 @@ class Load(NamedTuple):
     copy: sql.Composed | None
     pieces: Iterable[bytes]
     rest: Sequence[Statement] = ()
+    rest_sees_rows: bool = True
+    """Whether the rest has to find what the lines before have stored, and not only wait for it."""
     holds_keys: bool = False
     """Whether another COPY waits for a key that this one has copied, until this one is over."""
 
@@ -75,7 +77,8 @@ class Target(Protocol):
     def load(self, connection: Connection, lines: Sequence[bytes]) -> Load | None:
         """Within a transaction: what stores lines; None where it takes more than that.
 
-        The COPY may begin at any time, what follows it when all lines before are stored.
+        The COPY may begin at any time; what follows it when all lines before are in the table, or
+        when they are stored.
         """
         ...
 

@@ -12,6 +12,7 @@ from psycopg.rows import DictRow
 from grnry.persisters.live_segment.table import LiveTable
 from grnry.sinks.batch import Batch
 from grnry.sinks.relay import Relay
+from tests.conftest import wait_for
 from tests.persisters.live_segment.test_altered import SCHEMA, a_writer, an_owner, made, rows
 from tests.sinks.records import Made
 
@@ -67,6 +68,67 @@ def test_the_last_of_each_id_counts(
     found = rows(owner, "select record_offset from grnry.dead_letters order by 1")
     assert [row["record_offset"] for row in found] == dead
     assert rows(owner, "select next_offset from grnry.leases") == [{"next_offset": at}]
+
+
+@pytest.fixture
+def leases_locked(
+    pair: tuple[Relay, LiveTable], owner: psycopg.Connection[DictRow], database_url: str
+) -> Iterator[psycopg.Connection[Any]]:
+    """By somebody else, so that nothing is committed; both sessions are open before."""
+    relay, target = pair
+    with psycopg.connect(database_url) as another:
+        another.execute("lock table global.live")
+        for at in (1, 2):
+            relay.send(Batch.of([record(at, 0, at)], target))
+        another.rollback()
+        relay.settle()
+        relay.stored()
+        another.execute("select from grnry.leases for update")
+        yield another
+        another.rollback()
+
+
+def writers(owner: psycopg.Connection[DictRow]) -> int:
+    """How many of our sessions have written to the table, or wait to."""
+    found = rows(
+        owner,
+        "select count(distinct pid) as number from pg_locks where mode = 'RowExclusiveLock'"
+        " and relation = 'global.live'::regclass",
+    )
+    return int(found[0]["number"])
+
+
+def test_an_upsert_waits_for_no_commit(
+    pair: tuple[Relay, LiveTable],
+    owner: psycopg.Connection[DictRow],
+    leases_locked: psycopg.Connection[Any],
+) -> None:
+    """But for one that has written the same row: the later one is the last."""
+    relay, target = pair
+    relay.send(Batch.of([record(3, 1, 3), record(4, 2, 4)], target))
+    relay.send(Batch.of([record(5, 2, 5), record(6, 3, 6)], target))
+    wait_for(lambda: writers(owner) == 2, 4, "both have written")
+    assert [row["id"] for row in rows(owner, "select id from global.live")] == [0]
+    leases_locked.rollback()
+    relay.settle()
+    found = rows(owner, "select id, age from global.live order by id")
+    assert [(row["id"], row["age"]) for row in found] == [(0, 2), (1, 3), (2, 5), (3, 6)]
+    assert [len(batch.records) for batch in relay.stored()] == [2, 2]
+
+
+def test_a_deletion_finds_what_was_written_before_it(
+    pair: tuple[Relay, LiveTable],
+    owner: psycopg.Connection[DictRow],
+    leases_locked: psycopg.Connection[Any],
+) -> None:
+    relay, target = pair
+    relay.send(Batch.of([record(3, 1, 3), record(4, 2, 4)], target))
+    relay.send(Batch.of([tombstone(5, 2), record(6, 3, 6)], target))
+    wait_for(lambda: writers(owner) == 1, 4, "the first has written")
+    leases_locked.rollback()
+    relay.settle()
+    found = rows(owner, "select id, age from global.live order by id")
+    assert [(row["id"], row["age"]) for row in found] == [(0, 2), (1, 3), (3, 6)]
 
 
 def test_a_constraint_that_refuses_on_the_way(

@@ -112,7 +112,8 @@ class LiveTable:
             return Load(None, (), rest)
         connection.execute(self._statements.make_waiting)
         rest.append(Statement(self._statements.upsert))
-        return Load(self._statements.copy_waiting, pieces(rows), rest)
+        # An upsert waits for each row that another transaction has written; no DELETE finds those.
+        return Load(self._statements.copy_waiting, pieces(rows), rest, rest_sees_rows=bool(deleted))
 
     def store_carefully(self, connection: Connection, lines: Sequence[bytes]) -> int:
         """What waits is gone afterwards, as more may be stored within the same transaction."""
