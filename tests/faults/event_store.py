@@ -9,7 +9,7 @@ from tests.faults.event_model import Kind, Made, expected_of
 from tests.faults.house import House
 from tests.faults.judging import Expected, Letter, Row
 from tests.faults.letters import letters_of
-from tests.faults.load import Headers, Sent, Written
+from tests.faults.load import Headers, Sent, Written, rarity_at
 
 NAME = "faults"
 PATH = f"/event-types/{NAME}/eventstores/pg/persister"
@@ -70,12 +70,13 @@ class EventStoreCase:
 
     def sent(self, number: int) -> Sent:
         chance = self._chance
-        if self._spoiled or chance.randrange(POISON_EVERY) == 0:
+        rarity = rarity_at(number)
+        if self._spoiled or chance.randrange(POISON_EVERY * rarity) == 0:
             self._spoiled = max(0, self._spoiled - 1)
             return self._poison(number)
-        if chance.randrange(DELETION_EVERY) == 0:
+        if chance.randrange(DELETION_EVERY * rarity) == 0:
             return self._deletion()
-        if chance.randrange(COPY_EVERY):
+        if chance.randrange(COPY_EVERY * rarity):
             key = chance.randrange(KEYS)
             self._sequences[key] += 1
             self._last = (b"entity-%d" % key, b"%d" % self._sequences[key])

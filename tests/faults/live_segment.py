@@ -24,7 +24,7 @@ from tests.faults.live_records import (
     schema_of,
     told,
 )
-from tests.faults.load import Sent, Written
+from tests.faults.load import Sent, Written, rarity_at
 from tests.faults.stops import NoneLeftOut
 
 NAME = "faults"
@@ -144,17 +144,19 @@ class LiveSegmentCase:
         chance = self._chance
         is_hot = chance.random() < 0.5
         id_ = self.ids.of(chance.randrange(HOT if is_hot else ALL))
-        often = POISON_EVERY if self.tolerates else STOP_EVERY * HOPELESS_EVERY
-        if self._spoiled or chance.randrange(often) == 0:
+        often, rarity = POISON_EVERY, rarity_at(number)
+        if not self.tolerates:
+            often, rarity = STOP_EVERY * HOPELESS_EVERY, 1
+        if self._spoiled or chance.randrange(often * rarity) == 0:
             self._spoiled = max(0, self._spoiled - 1)
             return self._poison(number, id_)
-        if chance.randrange(TOMBSTONE_EVERY) == 0:
+        if chance.randrange(TOMBSTONE_EVERY * rarity) == 0:
             self._made.append(Made(id_, None))
             return self._sent(id_, None)
         is_early = not self.tolerates and chance.randrange(STOP_EVERY) == 0
         content = content_of(number, self.version + is_early, chance)
         refusal = NEXT_GRADE if is_early else ""
-        if not is_early and chance.randrange(STRICT_EVERY) == 0:
+        if not is_early and chance.randrange(STRICT_EVERY * rarity) == 0:
             content["strict"], refusal = True, OWN
         self._made.append(Made(id_, content, refusal=refusal))
         return self._sent(id_, payload_of(self.ids.spelled(id_, chance), content))

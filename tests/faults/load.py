@@ -33,6 +33,17 @@ class Written:
     offset: int
 
 
+STRETCH, RARITY = 40_000, 200
+
+
+def rarity_at(number: int) -> int:
+    """How many times rarer what is odd is among these records.
+
+    In every other stretch batches are as nearly all are at work, and stored the fast way.
+    """
+    return RARITY if number // STRETCH % 2 else 1
+
+
 class Load:
     """A producer at a pace, in a thread of its own."""
 
