@@ -9,10 +9,8 @@ away, while the reader stays in its group.
 """
 
 import contextlib
-import gc
 import logging
 import queue
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -24,6 +22,7 @@ from grnry.log.consumer import Consumer
 from grnry.log.records import Gap, Position, Record
 from grnry.sinks.batch import Batch
 from grnry.sinks.group_watch import GroupWatch, PartitionsForgotten
+from grnry.sinks.interpreter import set_for_batches
 from grnry.sinks.looks import Looks
 from grnry.sinks.pace import Pace
 from grnry.sinks.patience import Patience, Stopped
@@ -40,9 +39,9 @@ logger = logging.getLogger(__name__)
 IDLE_SECONDS = 0.5
 SETTLE_SECONDS = 0.02
 BATCHES_IN_HAND = 3
-"""One is read, one is copied, one commits."""
+"""One is read, two are copied, or one of them commits."""
 
-FOLLOW_SECONDS = 0.1
+FOLLOW_SECONDS = 1.0
 """How long the writer leaves full batches to themselves when nothing is heard of them."""
 
 PIECE = 500
@@ -88,12 +87,7 @@ class Engine:
 
     def run(self, consumer: Callable[["Engine"], Consumer]) -> None:
         """Blocks until `stop`; raises what ended a thread."""
-        # A batch is some ten thousand short-lived objects without cycles: looking for cycles among
-        # them at the usual pace costs a third of the reader's time.
-        gc.set_threshold(200_000, 20, 100)
-        # Who writes needs the interpreter again for every piece that the server has taken; at the
-        # usual interval it waits for it longer than the server takes for the piece.
-        sys.setswitchinterval(0.001)
+        set_for_batches()
         self._consumer = consumer(self)
         writer = threading.Thread(target=self._guarded, args=(self._write,), name="writer")
         writer.start()
