@@ -1,5 +1,6 @@
 """Whatever bytes go in, PostgreSQL stores what went in, or the record is refused with a reason."""
 
+import itertools
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +13,9 @@ from psycopg import sql
 from psycopg.rows import DictRow, dict_row
 
 from grnry.log.records import Record
+from grnry.persisters import ordered
 from grnry.persisters.copying import pieces
+from grnry.persisters.ordered import OrderedRows
 from grnry.persisters.rows import (
     COLUMNS,
     IsDeletion,
@@ -33,9 +36,13 @@ _COPY = sql.SQL("copy public.eventstore ({}) from stdin (format binary)").format
 
 
 def row(named: Headers, payload: bytes | None = b"{}") -> bytes:
-    """The row as both ways make it."""
-    made = one_of(named, payload)
-    assert rows_of(CALLS, [Made(7, payload, named, RECORD_TIME, 3)], as_unusual) == [made]
+    """The row as all ways make it."""
+    made, record = one_of(named, payload), Made(7, payload, named, RECORD_TIME, 3)
+    assert rows_of(CALLS, [record], as_unusual) == [made]
+    rows, other = OrderedRows("calls"), Made(7, b"{}", usual(), RECORD_TIME, 3)
+    between = one_of(usual(), b"{}")
+    assert rows.of([other, record, other], as_unusual) == [between, made, between]
+    assert rows.of([record, record, other], as_unusual) == [made, made, between]
     return made
 
 
@@ -215,6 +222,59 @@ def test_what_is_made_the_quick_way() -> None:
         assert not is_usual([*usual(), (name, None)])
         assert not is_usual([*usual(), (name, b"")])
         assert not is_usual([*usual(), (name, b'"')])
+
+
+def test_orders_of_headers_are_learned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is made without names; what is between, of another order, by its names."""
+    by_name: list[Record] = []
+
+    def spied(event_type: bytes, records: list[Record], otherwise: Any) -> Any:
+        by_name.extend(records)
+        return rows_of(event_type, records, otherwise)
+
+    monkeypatch.setattr(ordered, "rows_of", spied)
+    rows, all_orders = OrderedRows("calls"), itertools.permutations(usual())
+    orders = [list(each) for each in itertools.islice(all_orders, 0, 120, 4)]
+    known, unknown = orders[: ordered.MOST_ORDERS], orders[ordered.MOST_ORDERS :]
+    expected = one_of(usual(), b"{}")
+    for named in [*known, *known]:
+        records = [Made(7, b"{}", named, RECORD_TIME, 3)] * 3
+        assert rows.of(records, as_unusual) == [expected] * 3
+    assert by_name == []
+    for named in unknown:
+        other = Made(7, b"{}", named, RECORD_TIME, 3)
+        made = Made(7, b"{}", known[0], RECORD_TIME, 3)
+        assert rows.of([made, other, made], as_unusual) == [expected] * 3
+        assert rows.of([other], as_unusual) == [expected]
+        assert by_name == [other, other]
+        by_name.clear()
+
+
+def test_no_order_is_learned_of_what_is_no_usual_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ordered, "MOST_ORDERS", 1)
+    rows = OrderedRows("calls")
+    odd: list[Headers] = [
+        [],
+        usual()[:-1],
+        [*usual(), usual()[0]],
+        usual(deletion_flag=b"false"),
+        [*usual(), *((f"other-{number}", b"") for number in range(ordered.MOST_HEADERS))],
+    ]
+    for named in odd:
+        rows.of([Made(7, b"{}", named)], lambda _: b"otherwise")
+    assert rows.of([], as_unusual) == []
+    monkeypatch.delattr(ordered, "rows_of")
+    made = Made(7, b"{}", usual(), RECORD_TIME, 3)
+    assert rows.of([made], as_unusual) == [one_of(usual(), b"{}")]
+
+
+def test_no_more_harvesters_are_known_by_name_than_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ordered, "MOST_HARVESTERS", 2)
+    rows = OrderedRows("calls")
+    for number in range(5):
+        named = usual(harvester_name=b"harvester-%d" % number)
+        record = Made(7, b"{}", named, RECORD_TIME, 3)
+        assert rows.of([record, record], as_unusual) == [one_of(named, b"{}")] * 2
 
 
 VALUES = st.one_of(

@@ -214,7 +214,9 @@ class Consumer:
                     self._ask_whether_it_is_over()
         except KafkaException as error:
             raise LogAway(str(error.args[0].str())) from error
-        records = cast(list[Record], [m for m in messages if self._is_record(m)])
+        if [*map(Message.error, messages)].count(None) < len(messages):
+            messages = [message for message in messages if self._is_record(message)]
+        records = cast(list[Record], messages)
         if gone := self._revoked:
             # What the library had taken up before it told us would be handed out after all.
             records = [one for one in records if (one.topic(), one.partition()) not in gone]

@@ -13,13 +13,13 @@ from grnry.persisters.copying import pieces
 from grnry.persisters.deletions import Deletion, has_no_deletions, parts
 from grnry.persisters.homes import Home, PlatformTable
 from grnry.persisters.names import name_of, names_of_deletion, parts_of, row_name
+from grnry.persisters.ordered import OrderedRows
 from grnry.persisters.rows import (
     COLUMNS,
     IsDeletion,
     event_type_field,
     message_of,
     row_of,
-    rows_of,
 )
 from grnry.sinks.target import Connection, Load, Refusals, Unstorable, bring, line_or_reason
 
@@ -54,6 +54,7 @@ class EventStore:
         columns = sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
         table = sql.Identifier(*self._home.name)
         self._event_type = event_type_field(event_type)
+        self._rows = OrderedRows(event_type)
         self._copy = queries.composed("copy", table=table, columns=columns)
         self._make_waiting = queries.composed("make_waiting", table=table, columns=columns)
         self._copy_waiting = queries.composed("copy_waiting", columns=columns)
@@ -65,7 +66,7 @@ class EventStore:
         self._stored_events = queries.composed("stored_events", rows=rows)
 
     def lines(self, records: Sequence[Record]) -> list[bytes | Unstorable]:
-        return rows_of(self._event_type, records, partial(line_or_reason, self))
+        return self._rows.of(records, partial(line_or_reason, self))
 
     def line(self, record: Record) -> bytes:
         headers = record.headers() or ()

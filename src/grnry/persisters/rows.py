@@ -42,16 +42,16 @@ _NUMBERS = Struct(">iqiqiq").pack
 _INTEGER = Struct(">ii").pack
 
 # Looked up: how a row begins, by the length of its first value; versions.
-_BEGINS = [_BEGIN(len(COLUMNS), size) for size in SHORT]
-_VERSIONS = {b"%d" % number: _INTEGER(4, number) for number in range(100)}
+BEGINS = [_BEGIN(len(COLUMNS), size) for size in SHORT]
+VERSIONS = {b"%d" % number: _INTEGER(4, number) for number in range(100)}
 
-_BACKSLASH = ord("\\")  # searching for one byte takes a tenth of searching for more
-_ESCAPED_NUL = b"\\u0000"
+BACKSLASH = ord("\\")  # searching for one byte takes a tenth of searching for more
+ESCAPED_NUL = b"\\u0000"
 # One that is not itself part of an escaped backslash.
 _NUL = re.compile(rb"((?<!\\)(?:\\\\)*)\\u0000")
-_QUOTE = 0x22
+QUOTE = 0x22
 _LARGEST_VERSION = 2**31 - 1
-_UNUSUAL = (LookupError, TypeError, ValueError, struct.error)
+UNUSUAL = (LookupError, TypeError, ValueError, struct.error)
 
 
 class IsDeletion(Exception):  # noqa: N818 - it names what the record is
@@ -82,27 +82,27 @@ def rows_of(
             harvester = found["grnry-harvester-name"]
             value: Any = record.value()
             if (
-                _QUOTE in (correlation_id[0], event_id[0], harvester[0])
+                QUOTE in (correlation_id[0], event_id[0], harvester[0])
                 or "grnry-deletion-flag" in found
-                or (_BACKSLASH in value and value.find(_ESCAPED_NUL) >= 0)
+                or (BACKSLASH in value and value.find(ESCAPED_NUL) >= 0)
             ):
                 add(otherwise(record))
                 continue
             created = int(found["grnry-event-timestamp"])
             row = (
-                _BEGINS[len(correlation_id)],
+                BEGINS[len(correlation_id)],
                 correlation_id,
                 LENGTHS[len(event_id)],
                 event_id,
                 numbers(8, created, 8, record.partition(), 8, record.offset()),
                 event_type,
-                _VERSIONS[found["grnry-event-type-version"]],
+                VERSIONS[found["grnry-event-type-version"]],
                 LENGTHS[len(harvester)],
                 harvester,
                 JSONBS[len(value)],
                 value,
             )
-        except _UNUSUAL:
+        except UNUSUAL:
             add(otherwise(record))
         else:
             add(join(row))
@@ -123,7 +123,7 @@ def row_of(
     if value is None:
         message = NULL
     else:
-        if _ESCAPED_NUL in value:
+        if ESCAPED_NUL in value:
             value = without_nul(value)
         message = jsonb_start(len(value)) + value
     return b"%b%b%b%b%b%b%b%b%b" % (

@@ -1,4 +1,4 @@
-"""A batch: records read together, the lines they become, and where reading goes on after them."""
+"""A batch: records of a topic read together, the lines they become, and where reading goes on."""
 
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -55,9 +55,10 @@ class Batch:
             self._put_apart(records, made)
         self.lines += lines
         self.weight += sum(map(len, lines))
-        newest = {(record.topic(), record.partition()): record for record in records}
-        self.offsets |= {place: record.offset() + 1 for place, record in newest.items()}
-        self.epochs |= {place: record.leader_epoch() for place, record in newest.items()}
+        newest = {record.partition(): record for record in records}
+        for record in newest.values():
+            self.offsets[_partition(record)] = record.offset() + 1
+            self.epochs[_partition(record)] = record.leader_epoch()
 
     def _put_apart(self, records: Sequence[Record], made: Sequence[bytes | Unstorable]) -> None:
         """What has a line, and what is a dead letter."""
