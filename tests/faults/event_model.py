@@ -72,6 +72,7 @@ class _Model:
     def _store(self, one: Written, made: Made) -> None:
         if made.name in self.expected.rows:
             self.expected.copies += 1
+            self.expected.others.setdefault(made.name, []).append(one)
             return
         self.expected.rows[made.name] = one
         self.expected.contents[made.name] = True

@@ -80,6 +80,8 @@ class Expected:
     letters: dict[Place, Written] = field(default_factory=dict)
     copies: int = 0
     """Records that leave nothing behind, as others say the same or say it later."""
+    others: dict[str, list[Written]] = field(default_factory=dict)
+    """Further records of a row, of which the first stays."""
     gone: dict[str, Written] = field(default_factory=dict)
     """Rows that are not there, and the records that deleted them."""
     contents: dict[str, object] = field(default_factory=dict)

@@ -143,6 +143,13 @@ def verdict_of(house: House, case: Case, lives: Sequence[Sequence[Written]]) -> 
     ]
     written = everything(lives)
     expected = case.expected(written, letters)
+    # What is stored until a topic is known to be new stays, also where it comes before the first.
+    numbers = {row.number for row in rows}
+    for name, others in expected.others.items():
+        life = life_of[expected.rows[name].number]
+        for other in others:
+            if other.number in numbers and life_of[other.number] == life:
+                expected.rows[name] = other
     # What is read a second time ends events once more, also those that come after their deletion.
     expected.may_end |= expected.named_before
     return judge({}, written, expected, rows, letters)
