@@ -12,6 +12,7 @@ import pytest
 
 from grnry.database.leases import Leases
 from grnry.persisters.event_store import EventStore
+from grnry.sinks import passage
 from grnry.sinks.batch import Batch
 from grnry.sinks.relay import Relay
 from grnry.sinks.verdict import Verdict, verdict_of
@@ -129,6 +130,25 @@ def test_it_is_told_when_one_has_arrived_or_will_not(writer: Writer, look: Look)
         assert look.offsets[0] == 2 + number
     assert told.empty()
     assert look.dead == [(2, "22P02")]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_what_cannot_even_be_given_up_does_not_pass_for_stored(
+    busy: Relay, look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(connection: object) -> None:
+        raise RuntimeError("cannot even roll back")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(passage, "roll_back", fail)
+        busy.send(batch(event(1, b"{")))
+        with contextlib.suppress(psycopg.Error):
+            busy.settle()
+    busy.disconnect()
+    busy.settle()
+    assert ids(*busy.stored()) == [[]]
+    assert look.dead == [(1, "22P02")]
+    assert look.offsets[0] == 2
 
 
 def test_one_alone_takes_no_second_session(busy: Relay, look: Look) -> None:

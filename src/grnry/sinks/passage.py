@@ -66,8 +66,8 @@ class Passage:
                 self._await_end(before)
             self._commit()
         except BaseException as error:
-            self._give_up()
             self.error = error
+            self._give_up()
         finally:
             self.is_copied.set()
             self.is_written.set()
