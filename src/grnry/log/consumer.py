@@ -214,8 +214,8 @@ class Consumer:
                     self._ask_whether_it_is_over()
         except KafkaException as error:
             raise LogAway(str(error.args[0].str())) from error
-        if [*map(Message.error, messages)].count(None) < len(messages):
-            messages = [message for message in messages if self._is_record(message)]
+        if [one for one in messages if one.error() is not None]:
+            messages = [one for one in messages if self._is_record(one)]
         records = cast(list[Record], messages)
         if gone := self._revoked:
             # What the library had taken up before it told us would be handed out after all.
