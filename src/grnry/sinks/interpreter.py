@@ -10,4 +10,4 @@ def set_for_batches() -> None:
     gc.set_threshold(200_000, 20, 100)
     # Who writes needs the interpreter again for every piece that the server has taken; at the
     # usual interval it waits for it longer than the server takes for the piece.
-    sys.setswitchinterval(0.001)
+    sys.setswitchinterval(0.0003)
