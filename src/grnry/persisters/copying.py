@@ -11,17 +11,23 @@ TRUE, FALSE = b"\0\0\0\1\1", b"\0\0\0\1\0"
 PIECE_BYTES = 2**18
 """What the driver buffers at once; its buffer grows to twice the largest piece, and stays so."""
 
-_LENGTH = Struct(">i").pack
+BACKSLASH = ord("\\")
+"""Searching for one byte takes a tenth of searching for more, and most records have none."""
+ESCAPED_NUL = b"\\u0000"
+"""What no value may hold, as JSON has it."""
+
+length_of = Struct(">i").pack
+"""What stands before a value, by its number of bytes."""
 
 
 def jsonb_start(size: int) -> bytes:
     """Before a text of JSON: the length, and the version of the format, which is part of it."""
-    return _LENGTH(size + 1) + b"\1"
+    return length_of(size + 1) + b"\1"
 
 
 # Looked up, as calls would be half of what a usual row takes.
 SHORT = range(2048)
-LENGTHS = [_LENGTH(size) for size in SHORT]
+LENGTHS = [length_of(size) for size in SHORT]
 JSONBS = [jsonb_start(size) for size in SHORT]
 
 

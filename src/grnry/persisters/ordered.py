@@ -6,20 +6,17 @@ compare their names with that order, at once and in place. For the collector's, 
     (n0, v0), (n1, v1), (n2, v2), (n3, v3), (n4, v4), (n5, v5) = record.headers()
     if (n0, n1, n2, n3, n4, n5) != NAMES:
         raise LookupError
-
-Names of headers are values there, and never source.
 """
 
 from collections.abc import Callable, Sequence
-from struct import Struct
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from grnry.log.records import Record
 from grnry.persisters.copying import JSONBS, LENGTHS
+from grnry.persisters.loops import Loop, compiled
 from grnry.persisters.rows import (
-    BACKSLASH,
     BEGINS,
-    ESCAPED_NUL,
+    NUMBERS,
     QUOTE,
     UNUSUAL,
     VERSIONS,
@@ -28,7 +25,6 @@ from grnry.persisters.rows import (
 )
 
 Other = TypeVar("Other")
-Rows = Callable[[Sequence[Record], Callable[[Record], Any]], list[Any]]
 
 MOST_ORDERS = 16
 MOST_HEADERS = 50
@@ -96,8 +92,8 @@ class OrderedRows:
 
     def __init__(self, event_type: str) -> None:
         self._field = event_type_field(event_type)
-        self._loops: dict[tuple[str, ...], Rows] = {}
-        self._loop: Rows | None = None
+        self._loops: dict[tuple[str, ...], Loop] = {}
+        self._loop: Loop | None = None
 
     def of(
         self, records: Sequence[Record], otherwise: Callable[[Record], Other]
@@ -112,11 +108,11 @@ class OrderedRows:
             return rows_of(self._field, records, otherwise)
         return self._loop(records, by_name)
 
-    def _loop_for(self, records: Sequence[Record]) -> Rows | None:
+    def _loop_for(self, records: Sequence[Record]) -> Loop | None:
         """As the first of them has its headers."""
         names = tuple(name for name, _ in (records[0].headers() or ())) if records else ()
         if names not in self._loops and len(self._loops) < MOST_ORDERS and _is_usual(names):
-            self._loops[names] = _compiled(names, self._field)
+            self._loops[names] = _loop_of(names, self._field)
         return self._loops.get(names)
 
 
@@ -125,27 +121,21 @@ def _is_usual(names: Sequence[str]) -> bool:
     return has_each_once and _FLAG not in names and len(names) <= MOST_HEADERS
 
 
-def _compiled(names: tuple[str, ...], event_type: bytes) -> Rows:
+def _loop_of(names: tuple[str, ...], event_type: bytes) -> Loop:
     known = {
         "NAMES": names,
         "EVENT_TYPE": event_type,
         "HARVESTERS": _Harvesters(),
-        "BACKSLASH": BACKSLASH,
         "BEGINS": BEGINS,
-        "ESCAPED_NUL": ESCAPED_NUL,
         "JSONBS": JSONBS,
-        "LENGTHS": LENGTHS,
         "QUOTE": QUOTE,
         "UNUSUAL": UNUSUAL,
         "VERSIONS": VERSIONS,
-        "join": b"".join,
-        "numbers": Struct(">iqiqiq").pack,
+        "numbers": NUMBERS,
     }
     source = _SOURCE.format(
         pairs=", ".join(f"(n{at}, v{at})" for at in range(len(names))),
         names=", ".join(f"n{at}" for at in range(len(names))),
         **{variable: f"v{names.index(name)}" for name, variable in _WANTED.items()},
     )
-    exec(compile(source, "<rows of events>", "exec"), known)  # noqa: S102 - only numbers are put in
-    rows: Rows = known["rows"]  # type: ignore[assignment]
-    return rows
+    return compiled("rows", source, known)

@@ -13,7 +13,16 @@ from typing import Any, TypeVar
 import msgspec
 
 from grnry.log.records import Record
-from grnry.persisters.copying import JSONBS, LENGTHS, NULL, SHORT, jsonb_start
+from grnry.persisters.copying import (
+    BACKSLASH,
+    ESCAPED_NUL,
+    JSONBS,
+    LENGTHS,
+    NULL,
+    SHORT,
+    jsonb_start,
+    length_of,
+)
 from grnry.sinks.target import Unstorable
 
 COLUMNS = (
@@ -34,19 +43,16 @@ NO_HARVESTER = b"\0\0\0\x02na"
 Headers = Sequence[tuple[str, bytes | None]]
 Other = TypeVar("Other")
 
-# The number of columns and the length of the first; the length of the second.
+# The number of columns and the length of the first.
 _BEGIN = Struct(">hi").pack
-_LENGTH = Struct(">i").pack
 # Three numbers of eight bytes each, with their lengths.
-_NUMBERS = Struct(">iqiqiq").pack
+NUMBERS = Struct(">iqiqiq").pack
 _INTEGER = Struct(">ii").pack
 
 # Looked up: how a row begins, by the length of its first value; versions.
 BEGINS = [_BEGIN(len(COLUMNS), size) for size in SHORT]
 VERSIONS = {b"%d" % number: _INTEGER(4, number) for number in range(100)}
 
-BACKSLASH = ord("\\")  # searching for one byte takes a tenth of searching for more
-ESCAPED_NUL = b"\\u0000"
 # One that is not itself part of an escaped backslash.
 _NUL = re.compile(rb"((?<!\\)(?:\\\\)*)\\u0000")
 QUOTE = 0x22
@@ -61,7 +67,7 @@ class IsDeletion(Exception):  # noqa: N818 - it names what the record is
 def event_type_field(event_type: str) -> bytes:
     """The event type, ready to stand in every row."""
     name = event_type.encode()
-    return _LENGTH(len(name)) + name
+    return length_of(len(name)) + name
 
 
 def rows_of(
@@ -73,7 +79,7 @@ def rows_of(
     shows as an error: a header that is missing or empty, a time that is no number, a null.
     """
     rows: list[bytes | Other] = []
-    add, numbers, join = rows.append, _NUMBERS, b"".join
+    add, numbers, join = rows.append, NUMBERS, b"".join
     for record in records:
         try:
             found: dict[str, Any] = dict(record.headers() or ())
@@ -129,9 +135,9 @@ def row_of(
     return b"%b%b%b%b%b%b%b%b%b" % (
         _BEGIN(len(COLUMNS), len(correlation_id)),
         correlation_id,
-        _LENGTH(len(event_id)),
+        length_of(len(event_id)),
         event_id,
-        _NUMBERS(8, created, 8, place[0], 8, place[1]),
+        NUMBERS(8, created, 8, place[0], 8, place[1]),
         event_type,
         _version(found.get("grnry-event-type-version")),
         _harvester(found.get("grnry-harvester-name")),
@@ -205,7 +211,7 @@ def _harvester(value: bytes | None) -> bytes:
     if not value:
         return NO_HARVESTER
     name = unquoted(value)
-    return _LENGTH(len(name)) + name
+    return length_of(len(name)) + name
 
 
 def is_true(value: bytes | None) -> bool:

@@ -12,22 +12,27 @@ that is required, one that is not, and a number with a default this goes into th
 Names are numbers there: what people call their columns is never source, only a value that it names.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from struct import Struct
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
-from grnry.log.records import Record
-from grnry.persisters.copying import FALSE, JSONBS, LENGTHS, NULL, TRUE, jsonb_start
+from grnry.persisters.copying import (
+    FALSE,
+    JSONBS,
+    LENGTHS,
+    NULL,
+    TRUE,
+    jsonb_start,
+    length_of,
+)
+from grnry.persisters.loops import Loop, compiled
 from grnry.schemas import Column, ColumnType
 
-Other = TypeVar("Other")
-Lines = Callable[[Iterable[Record], Callable[[Record], Other]], list[bytes | Other]]
-
-_LENGTH = Struct(">i").pack
-
-# Whatever is not usual is an error of some step, and another's to make or to explain.
+# Whatever is not usual is an error of some step, and another's to make or to explain. No text
+# has a NUL that is not written as ESCAPED_NUL, so no text has to be looked at; letters that only
+# look like it are unusual enough.
 _SOURCE = """
 def lines(records, otherwise):
     made = []
@@ -64,14 +69,8 @@ class _Starts(dict[int, bytes]):
 
 
 _NAMES: dict[str, Any] = {
-    # Searching for one byte is a tenth of searching for more, and most records have no backslash.
-    "BACKSLASH": ord("\\"),
-    # No text has a NUL that is not written like this, so no text has to be looked at. Letters that
-    # only look like it are unusual enough.
-    "ESCAPED_NUL": b"\\u0000",
     "SHORT": (LENGTHS, JSONBS),
-    "ANY": (_Starts(LENGTHS, _LENGTH), _Starts(JSONBS, jsonb_start)),
-    "LENGTHS": LENGTHS,
+    "ANY": (_Starts(LENGTHS, length_of), _Starts(JSONBS, jsonb_start)),
     "NULL": NULL,
     "BOOLEANS": {True: TRUE, False: FALSE, None: NULL},
     "integer": Struct(">q").pack,
@@ -79,7 +78,6 @@ _NAMES: dict[str, Any] = {
     "double": Struct(">id").pack,
     "encode": msgspec.json.Encoder().encode,
     "decode": msgspec.json.Decoder().decode,
-    "join": b"".join,
 }
 
 
@@ -88,7 +86,7 @@ def line_maker(
     columns: Sequence[Column],
     may_be_valid: Callable[[Any], bool],
     key_of: Callable[[Any], bytes],
-) -> Lines[Any]:
+) -> Loop:
     """What makes a line of each record, or has `otherwise` answer for it where it is not usual."""
     names = {
         **_NAMES,
@@ -97,8 +95,8 @@ def line_maker(
         "VERSION": version.to_bytes(4),
         "COLUMNS": len(columns).to_bytes(2),
         "LONG": _long(columns),
-        "BEFORE_ID": version.to_bytes(4) + _LENGTH(8),
-        "BEFORE_ROW": len(columns).to_bytes(2) + _LENGTH(8),
+        "BEFORE_ID": version.to_bytes(4) + length_of(8),
+        "BEFORE_ROW": len(columns).to_bytes(2) + length_of(8),
     }
     for number, column in enumerate(columns):
         names[f"N{number}"] = _as_read(column.name)
@@ -107,9 +105,7 @@ def line_maker(
     others = [_field(number, column) for number, column in enumerate(columns) if number]
     items = [*_beginning(columns[0]), *others]
     source = _SOURCE.format(items=",\n                ".join(items))
-    exec(compile(source, "<lines of a live segment>", "exec"), names)  # noqa: S102 - see above
-    lines: Lines[Any] = names["lines"]
-    return lines
+    return compiled("lines", source, names)
 
 
 def _long(columns: Sequence[Column]) -> int:

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from grnry.persisters.copying import FALSE, NULL, TRUE, jsonb_start
+from grnry.persisters.copying import FALSE, NULL, TRUE, jsonb_start, length_of
 from grnry.persisters.live_segment.compiled import line_maker
 from grnry.persisters.live_segment.keys import key_maker, key_of_deletion, unlikely_id
 from grnry.schemas import Column, ColumnType, JsonSchema, RecordValidator, columns_of
@@ -26,7 +26,6 @@ CAST = frozenset((ColumnType.TIMESTAMPTZ, ColumnType.DATE, ColumnType.UUID))
 
 Encode = Callable[[Any], bytes]
 
-_LENGTH = Struct(">i").pack
 _COUNT = Struct(">h").pack
 _BIGINT = Struct(">iq").pack
 _DOUBLE = Struct(">id").pack
@@ -188,7 +187,7 @@ def _text(value: Any) -> bytes:
     if "\0" in value:
         raise ValueError("has the character U+0000, which a text in PostgreSQL cannot hold")
     encoded: bytes = value.encode()
-    return _LENGTH(len(encoded)) + encoded
+    return length_of(len(encoded)) + encoded
 
 
 def _jsonb(value: Any) -> bytes:
