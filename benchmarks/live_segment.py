@@ -112,7 +112,7 @@ def rate(run: Running, options: argparse.Namespace, goals: Goals, folder: Path) 
             if hot is not None:
                 to_cold.append(hot.ours(goals, f"{what}: 95 % of hot ids") / ours)
             if sink is not None:
-                peer = peer_rate(run, sink, number // 2, is_first=turn == 0)
+                peer = peer_rate(run, sink, number, is_first=turn == 0)
                 goals.note(f"{what}: JDBC sink", f"{peer:,.0f} records/s")
                 to_sink.append(ours / peer)
     goals.at_least("6 columns, 20 % updates / ready-made rows", to_ready, 0.6)
@@ -189,7 +189,7 @@ def latency(run: Running, options: argparse.Namespace, goals: Goals) -> None:
 
 def main(argv: list[str]) -> None:
     parser = options_of.parser("live_segment", __doc__, SECTIONS)
-    parser.add_argument("--records", type=int, default=200_000, help="in one round")
+    parser.add_argument("--records", type=int, default=500_000, help="in one round")
     options_of.judged(options_of.parsed(parser, argv, SECTIONS), measure)
 
 

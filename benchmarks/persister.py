@@ -56,7 +56,7 @@ def rate(run: Running, options: argparse.Namespace, goals: Goals, folder: Path) 
             assert run.count() == number
             to_copy.append(ours.rate / bare)
             if sink is not None:
-                peer = peer_rate(run, sink, number // 2, is_first=turn == 0)
+                peer = peer_rate(run, sink, number, is_first=turn == 0)
                 goals.note(f"round {turn + 1}: JDBC sink", f"{peer:,.0f} rows/s")
                 to_sink.append(ours.rate / peer)
     goals.at_least("persister / bare COPY", to_copy, 0.75)
@@ -209,7 +209,7 @@ SHARED = {"nul": nul, "poison": poison, "latency": latency, "memory": memory}
 
 def main(argv: list[str]) -> None:
     parser = options_of.parser("persister", __doc__, SECTIONS)
-    parser.add_argument("--events", type=int, default=200_000, help="in one round")
+    parser.add_argument("--events", type=int, default=500_000, help="in one round")
     parser.add_argument("--stored", type=int, default=1_000_000, help="rows in the fuller store")
     options_of.judged(options_of.parsed(parser, argv, SECTIONS), measure)
 

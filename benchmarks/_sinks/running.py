@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks._sinks import documents
 from benchmarks._sinks.worker import Database, Worker, connected
 from tests.conftest import wait_for
 from tests.event_types.calling import Caller, draft
@@ -41,7 +42,7 @@ class Running:
         worker = Worker(self.caller, self.database, path, f"grnry-p-live-segment-{name}")
         wait_for(lambda: worker.state() == "RUNNING", 60, f"{name} runs")
         worker.stop()
-        self.caller.put(path, {"tasks.max": "1"})
+        self.caller.put(path, {"tasks.max": "1", "batchSize": str(documents.BATCH)})
         return worker
 
     def empty(self, table: str = "public.eventstore") -> None:

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -251,6 +251,9 @@ class Found:
 
     def headers(self) -> list[tuple[str, bytes | None]]:
         return list(self._given.get("headers", []))
+
+    def set_headers(self, value: Iterable[tuple[str, bytes | None]], /) -> None:
+        self._given["headers"] = list(value)
 
     def timestamp(self) -> tuple[int, int]:
         return 1, int(self._given.get("time", 0))

@@ -3,7 +3,7 @@
 import base64
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -15,7 +15,8 @@ from tests.conftest import wait_for
 from tests.event_types.bodies import body
 from tests.event_types.calling import Caller
 
-Headers = list[tuple[str, str | bytes | None]]
+Header = tuple[str, str | bytes | None]
+Headers = list[Header]
 
 
 class Poisoned:
@@ -34,11 +35,13 @@ class Poisoned:
         self.caller.post(path, {"action": action})
         wait_for(lambda: self.caller.get(path)["status"] == status, what=f"it is {status}")
 
-    def produce(self, *payloads: bytes | None, first: int = 0) -> None:
+    def produce(
+        self, *payloads: bytes | None, first: int = 0, others: Sequence[Header] = ()
+    ) -> None:
         producer = Producer({"bootstrap.servers": self.caller.granary.said["kafka"]})
         for number, payload in enumerate(payloads, first):
             ids: Headers = [("grnry-correlation-id", "u1"), ("grnry-event-id", f"e{number}")]
-            producer.produce(self.topic, payload, b"u1", headers=ids)
+            producer.produce(self.topic, payload, b"u1", headers=[*ids, *others])
         assert producer.flush(20) == 0
 
     def wait(self, **counts: int) -> None:
@@ -72,6 +75,23 @@ def poisoned(caller: Caller) -> Iterator[Poisoned]:
             "select from grnry.dead_letters where deployment = %s", [made.deployment]
         ).fetchall()
     assert left == []
+
+
+def test_headers_of_a_usual_event_are_all_kept(poisoned: Poisoned) -> None:
+    """Though its row was made, and only the database refused it."""
+    others: Headers = [
+        ("grnry-event-timestamp", "1700000000000"),
+        ("grnry-event-type-version", "1"),
+        ("grnry-harvester-name", "na"),
+        ("other", None),
+        ("other", "twice"),
+    ]
+    poisoned.produce(b"{}", b"{", others=others)
+    poisoned.wait(failed=1)
+    (letter,) = poisoned.caller.get(poisoned.path)["letters"]
+    ids = [("grnry-correlation-id", "u1"), ("grnry-event-id", "e1")]
+    assert [(one["name"], one.get("value")) for one in letter["headers"]] == [*ids, *others]
+    assert poisoned.stored() == {"e0": {}}
 
 
 def test_what_is_told(poisoned: Poisoned) -> None:

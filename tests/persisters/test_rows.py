@@ -268,6 +268,20 @@ def test_no_order_is_learned_of_what_is_no_usual_event(monkeypatch: pytest.Monke
     assert rows.of([made], as_unusual) == [one_of(usual(), b"{}")]
 
 
+def test_a_record_has_its_headers_still_in_less_memory() -> None:
+    named: Headers = [*usual(), ("other", None), ("other", b"x")]
+    record = Made(7, b"{}", named, RECORD_TIME, 3)
+    odd = Made(8, b"{}", [*named, ("more", b"")])
+    OrderedRows("calls").of([record, odd], as_unusual)
+    kept = record.headers()
+    assert kept is not None
+    assert not isinstance(kept, list)
+    assert list(kept) == named
+    assert list(kept) == named, "they can be gone over again"
+    assert odd.headers() == [*named, ("more", b"")]
+    assert OrderedRows("calls").of([record], as_unusual) == [one_of(named, b"{}")]
+
+
 def test_no_more_harvesters_are_known_by_name_than_some(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ordered, "MOST_HARVESTERS", 2)
     rows = OrderedRows("calls")

@@ -1,10 +1,13 @@
 """Records as values: what the client hands over, made by hand."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+
+from grnry.log.records import Header
 
 TOPIC = "grnry_data_in_calls"
 
-Headers = list[tuple[str, bytes | None]]
+Headers = list[Header]
 
 
 @dataclass(frozen=True)
@@ -13,7 +16,7 @@ class Made:
 
     at: int = 0
     payload: bytes | None = b"{}"
-    named: Headers | None = None
+    named: Iterable[Header] | None = None
     time: int = 1_600_000_000_000
     number: int = 0
     of_topic: str = TOPIC
@@ -35,8 +38,11 @@ class Made:
     def value(self) -> bytes | None:
         return self.payload
 
-    def headers(self) -> Headers | None:
+    def headers(self) -> Iterable[Header] | None:
         return self.named
+
+    def set_headers(self, value: Iterable[Header], /) -> None:
+        object.__setattr__(self, "named", value)
 
     def timestamp(self) -> tuple[int, int]:
         return (1, self.time)

@@ -135,7 +135,7 @@ class Leases:
         leases: Mapping[Partition, Lease],
         offsets: Mapping[Partition, int],
         leader_epochs: Mapping[Partition, int | None],
-    ) -> tuple[sql.Composed, Mapping[str, object]]:
+    ) -> tuple[sql.SQL, Mapping[str, object]]:
         """A statement that does the same, and fails where a lease is lost."""
         return self._must_move, self._moves(leases, offsets, leader_epochs)
 

@@ -28,9 +28,13 @@ class Queries:
         except KeyError:
             raise AttributeError(name) from None
 
-    def composed(self, name: str, /, **identifiers: sql.Composable) -> sql.Composed:
-        """A block whose `{placeholders}` are identifiers or literals, quoted by the driver."""
-        return getattr(self, name).format(**identifiers)  # type: ignore[no-any-return]
+    def composed(self, name: str, /, **identifiers: sql.Composable) -> sql.SQL:
+        """A block whose `{placeholders}` are identifiers or literals, quoted by the driver.
+
+        It is put together here and now: the driver would do so whenever it is executed.
+        """
+        composed: sql.Composed = getattr(self, name).format(**identifiers)
+        return sql.SQL(composed.as_string())
 
 
 @cache

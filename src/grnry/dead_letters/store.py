@@ -5,7 +5,7 @@ from datetime import datetime
 from itertools import groupby
 
 from grnry.database.queries import Queries, load
-from grnry.database.sql import SQL, Composed
+from grnry.database.sql import SQL
 from grnry.database.transaction import Reading, Row, Transaction
 from grnry.dead_letters.model import (
     OPEN,
@@ -173,7 +173,7 @@ def sum_up(transaction: Transaction, limit: int) -> int:
     return int(transaction.value(_queries().sum_up, limit=limit))
 
 
-def _some(name: str) -> Composed:
+def _some(name: str) -> SQL:
     return _queries().composed(name, condition=_queries().condition)
 
 

@@ -6,7 +6,7 @@ LogRefused       a broker refuses what was asked, and says why
 CommitRefused    the member has lost its place in the group
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -18,7 +18,8 @@ LARGEST_RECORD = 8 * 2**20
 LARGEST_BATCH = 2 * LARGEST_RECORD
 """Bytes of the largest batch that its topics take: with room for keys and headers."""
 
-Headers = Sequence[tuple[str, bytes | None]]
+Header = tuple[str, bytes | None]
+Headers = Sequence[Header]
 Partition = tuple[str, int]
 
 
@@ -42,7 +43,11 @@ class Record(Protocol):
     def offset(self) -> int: ...
     def key(self) -> bytes | None: ...
     def value(self) -> bytes | None: ...
-    def headers(self) -> list[tuple[str, bytes | None]] | None: ...
+    def headers(self) -> Iterable[Header] | None: ...
+    def set_headers(self, value: Iterable[Header], /) -> None:
+        """Have the same headers in another form, which takes less memory."""
+        ...
+
     def timestamp(self) -> tuple[int, int]: ...
     def leader_epoch(self) -> int | None: ...
 

@@ -8,10 +8,10 @@ compare their names with that order, at once and in place. For the collector's, 
         raise LookupError
 """
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import ClassVar, TypeVar
 
-from grnry.log.records import Record
+from grnry.log.records import Header, Record
 from grnry.persisters.copying import JSONBS, LENGTHS
 from grnry.persisters.loops import Loop, compiled
 from grnry.persisters.rows import (
@@ -67,6 +67,7 @@ def rows(records, otherwise):
                 JSONBS[len(value)],
                 value,
             ))
+            record.set_headers(HEADERS(({values},)))
         except UNUSUAL:
             add(otherwise(record))
         else:
@@ -85,6 +86,23 @@ class _Harvesters(dict[bytes, bytes]):
         if len(self) < MOST_HARVESTERS:
             self[name] = field
         return field
+
+
+class _Headers(tuple[bytes | None, ...]):
+    """A record's headers, which it keeps for as long as its batch is not stored, by their values.
+
+    The names are the same for all records of one order; the pairs are made for who goes over them.
+    """
+
+    __slots__ = ()
+    names: ClassVar[tuple[str, ...]]
+
+    def __iter__(self) -> Iterator[Header]:  # type: ignore[override]
+        return zip(self.names, super().__iter__(), strict=True)
+
+
+def _headers_of(names: tuple[str, ...]) -> type[_Headers]:
+    return type("Headers", (_Headers,), {"__slots__": (), "names": names})
 
 
 class OrderedRows:
@@ -126,6 +144,7 @@ def _loop_of(names: tuple[str, ...], event_type: bytes) -> Loop:
         "NAMES": names,
         "EVENT_TYPE": event_type,
         "HARVESTERS": _Harvesters(),
+        "HEADERS": _headers_of(names),
         "BEGINS": BEGINS,
         "JSONBS": JSONBS,
         "QUOTE": QUOTE,
@@ -136,6 +155,7 @@ def _loop_of(names: tuple[str, ...], event_type: bytes) -> Loop:
     source = _SOURCE.format(
         pairs=", ".join(f"(n{at}, v{at})" for at in range(len(names))),
         names=", ".join(f"n{at}" for at in range(len(names))),
+        values=", ".join(f"v{at}" for at in range(len(names))),
         **{variable: f"v{names.index(name)}" for name, variable in _WANTED.items()},
     )
     return compiled("rows", source, known)

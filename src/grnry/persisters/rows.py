@@ -6,13 +6,13 @@ no value can end its row early.
 
 import re
 import struct
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from struct import Struct
 from typing import Any, TypeVar
 
 import msgspec
 
-from grnry.log.records import Record
+from grnry.log.records import Header, Record
 from grnry.persisters.copying import (
     BACKSLASH,
     ESCAPED_NUL,
@@ -40,7 +40,6 @@ COLUMNS = (
 
 NO_HARVESTER = b"\0\0\0\x02na"
 
-Headers = Sequence[tuple[str, bytes | None]]
 Other = TypeVar("Other")
 
 # The number of columns and the length of the first.
@@ -117,7 +116,7 @@ def rows_of(
 
 def row_of(
     event_type: bytes,
-    headers: Headers,
+    headers: Iterable[Header],
     value: bytes | None,
     place: tuple[int, int],
     record_time: int,

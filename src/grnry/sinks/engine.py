@@ -67,7 +67,7 @@ class Engine:
         self._pace = pace
         self._piece = min(PIECE, pace.batch_size)
         self._consumer: Consumer
-        self._work: queue.Queue[Callable[[], None]] = queue.Queue()
+        self._work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._relay = Relay(writer, lambda: self._work.put(self._receive))
         self._slots = threading.Semaphore(BATCHES_IN_HAND)
         self._is_writing = threading.Event()

@@ -5,7 +5,6 @@ Its lines are copied at once; what is left and the commit wait until the batch b
 
 import contextlib
 import threading
-from collections.abc import Callable
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -36,19 +35,6 @@ class Passage:
         self._copy: psycopg.Copy | None = None
         if load.copy is not None:
             self._copy = self._steps.enter_context(connection.cursor().copy(load.copy))
-
-    def start(
-        self, before: "Passage | None", tell: Callable[[], None], *, in_file: bool = False
-    ) -> None:
-        """Go on without the caller, who is told when it is over."""
-
-        def go() -> None:
-            try:
-                self.go(before, in_file=in_file)
-            finally:
-                tell()
-
-        threading.Thread(target=go, name="passage", daemon=True).start()
 
     def go(self, before: "Passage | None" = None, *, in_file: bool = False) -> None:
         """To the end, which `error` tells; nothing is left behind after one.

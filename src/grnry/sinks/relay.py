@@ -12,6 +12,7 @@ from collections.abc import Callable
 import psycopg
 
 from grnry.sinks.batch import Batch
+from grnry.sinks.lanes import Lanes
 from grnry.sinks.passage import GaveWay, Passage
 from grnry.sinks.verdict import OF_RECORDS, verdict_of
 from grnry.sinks.writer import Writer
@@ -30,6 +31,7 @@ class Relay:
     def __init__(self, writer: Writer, tell: Callable[[], None] = lambda: None) -> None:
         self._writer = writer
         self._tell = tell
+        self._lanes = Lanes(SESSIONS)
         self._on_way: deque[Passage] = deque()
         self._unsettled: list[Batch] = []
         self._stored: list[Batch] = []
@@ -48,13 +50,21 @@ class Relay:
             self.settle()
             self._stored.append(self._writer.write(batch))
         elif self._on_way or is_followed:
-            before = self._on_way[-1] if self._on_way else None
-            passage.start(before, self._tell, in_file=time.monotonic() < self._in_file_until)
-            self._on_way.append(passage)
+            self._start(passage, self._on_way[-1] if self._on_way else None)
         else:
             passage.go()
             self._on_way.append(passage)
             self._receive(0)
+
+    def _start(self, passage: Passage, before: Passage | None) -> None:
+        in_file = time.monotonic() < self._in_file_until
+
+        def go() -> None:
+            passage.go(before, in_file=in_file)
+            self._tell()
+
+        self._lanes.go(go)
+        self._on_way.append(passage)
 
     def settle(self) -> None:
         """Wait until all that was sent is stored. Raises the database's errors, as `send`."""
@@ -126,4 +136,5 @@ class Relay:
 
     def disconnect(self) -> None:
         self._abandon()
+        self._lanes.end()
         self._writer.disconnect()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from grnry.database.leases import Lease, Leases, Partition, places_of
+from grnry.log.records import Header
 from grnry.sinks.batch import Batch, DeadLetter
 from grnry.sinks.dead_letters import FAILED, SUPERSEDED, queries, without_nul
 from grnry.sinks.narrowing import store_narrowed
@@ -44,8 +45,11 @@ class QueuedLetter:
     def value(self) -> bytes | None:
         return self.row["payload"]  # type: ignore[no-any-return]
 
-    def headers(self) -> list[tuple[str, bytes | None]]:
+    def headers(self) -> list[Header]:
         return list(zip(self.row["header_names"], self.row["header_values"], strict=True))
+
+    def set_headers(self, value: Iterable[Header], /) -> None:
+        """Its row has them."""
 
     def timestamp(self) -> tuple[int, int]:
         """Its type is unknown; a time that could not be kept is none, as in the log."""

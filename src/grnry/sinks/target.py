@@ -18,14 +18,14 @@ Refusals = Mapping[int, tuple[str, str]]
 class Statement(NamedTuple):
     """What is to be executed, with its values."""
 
-    query: sql.SQL | sql.Composed
+    query: sql.SQL
     values: Mapping[str, object] | None = None
 
 
 class Load(NamedTuple):
     """What stores lines: a COPY and what it takes, or none, and what is to be executed after it."""
 
-    copy: sql.Composed | None
+    copy: sql.SQL | None
     pieces: Iterable[bytes]
     rest: Sequence[Statement] = ()
     rest_sees_rows: bool = True
@@ -121,7 +121,7 @@ def line_or_reason(target: Target, record: Record) -> bytes | Unstorable:
         return reason
 
 
-def bring(connection: Connection, copy: sql.Composed, pieces: Iterable[bytes]) -> None:
+def bring(connection: Connection, copy: sql.SQL, pieces: Iterable[bytes]) -> None:
     """A COPY from its beginning to its end."""
     with connection.cursor().copy(copy) as into:
         for piece in pieces:

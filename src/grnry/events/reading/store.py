@@ -100,7 +100,7 @@ def _count(
     return int(row["count"])
 
 
-def _composed(name: str, readable: Readable, *, with_messages: bool) -> sql.Composed:
+def _composed(name: str, readable: Readable, *, with_messages: bool) -> sql.SQL:
     columns = _queries().columns_and_message if with_messages else _queries().columns
     return _queries().composed(name, columns=columns, streams=_streams(readable))
 
