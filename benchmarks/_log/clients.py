@@ -13,7 +13,7 @@ from typing import Any
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
 from grnry.log.consumer import Consumer as PortConsumer
-from grnry.log.consumer import Membership
+from grnry.log.membership import Membership
 
 from .brokers import Broker
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from grnry.log.admin import Admin
-from grnry.log.consumer import Consumer, Membership
+from grnry.log.consumer import Consumer
+from grnry.log.membership import Membership
 from grnry.log.producer import Outcome, Producer
 from grnry.log.records import LogAway, Outgoing, Partition, Position
 from tests.log.broker.running import RunningBroker, wait_until

@@ -1,6 +1,7 @@
 """Persisters of live segments over HTTP, on a whole running Granary."""
 
 import json
+import statistics
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -156,6 +157,25 @@ def test_it_stops_though_somebody_locks_its_table(caller: Caller, name: str) -> 
         )  # not as long as the lock is waited for, and tried again
     caller.post(f"{path(name)}/state", {"action": "START"})
     wait_for(lambda: rows(caller, name) == [{"id": "a", "age": 1}], what="nothing is lost")
+
+
+def test_its_tasks_share_partitions_without_waiting_for_a_slow_heartbeat(
+    caller: Caller, name: str
+) -> None:
+    """The first of two is a member still when they start, and has to hear that the other came."""
+
+    def act(action: str, status: str) -> float:
+        began = time.monotonic()
+        caller.post(f"{path(name)}/state", {"action": action})
+        wait_for(lambda: state(caller, name)["status"] == status, what=f"it is {status}")
+        return time.monotonic() - began
+
+    assert caller.get(path(name))["tasks.max"] == "2"
+    took = []
+    for _ in range(5):
+        act("STOP", "STOPPED")
+        took.append(act("START", "RUNNING"))
+    assert statistics.median(took) < 2.5, took
 
 
 def test_it_stops_and_starts(caller: Caller, name: str) -> None:

@@ -23,6 +23,7 @@ from grnry.deployments.model import Deployment, Seen, State
 from grnry.deployments.reporting import (
     DEPLOYMENT_VARIABLE,
     REPLICA_VARIABLE,
+    REPLICAS_VARIABLE,
     REPORT_FD_VARIABLE,
     Said,
 )
@@ -155,6 +156,7 @@ def _become(
             **deployment.environment,
             DEPLOYMENT_VARIABLE: deployment.name,
             REPLICA_VARIABLE: str(replica),
+            REPLICAS_VARIABLE: str(deployment.replicas),
             REPORT_FD_VARIABLE: str(REPORT_FD),
         }
         code = entry(deployment.command, own)

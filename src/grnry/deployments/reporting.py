@@ -8,6 +8,7 @@ import msgspec
 
 DEPLOYMENT_VARIABLE = "GRNRY_DEPLOYMENT"
 REPLICA_VARIABLE = "GRNRY_REPLICA"
+REPLICAS_VARIABLE = "GRNRY_REPLICAS"
 REPORT_FD_VARIABLE = "GRNRY_REPORT_FD"
 
 BEAT_SECONDS = 10.0
@@ -48,3 +49,8 @@ class Reporter:
 def replica_of(environment: Mapping[str, str]) -> str:
     """Which of its deployment's replicas a worker is; its name among the members of a group."""
     return environment.get(REPLICA_VARIABLE) or "0"
+
+
+def has_others(environment: Mapping[str, str]) -> bool:
+    """Whether a worker is one of several replicas."""
+    return (environment.get(REPLICAS_VARIABLE) or "1") != "1"

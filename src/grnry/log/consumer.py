@@ -11,7 +11,6 @@ import itertools
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol, cast
 
 from confluent_kafka import Consumer as Client
@@ -19,6 +18,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from grnry.log.cluster import Cluster
 from grnry.log.divergence import divergences, place_of
+from grnry.log.membership import Membership
 from grnry.log.records import Gap, LogAway, Partition, Position, Record
 from grnry.log.refusals import LOST_PLACE, commit_refusals, refusals
 
@@ -37,21 +37,6 @@ class Listener(Protocol):
 
     def revoked(self, partitions: Sequence[Partition]) -> None:
         """Finish what is in hand of them; they may be another's afterwards."""
-
-
-@dataclass(frozen=True, slots=True)
-class Membership:
-    """As whom a consumer reads.
-
-    A member that comes back under its name takes its partitions up at once, also after a crash. One
-    that is silent for the session's time loses them.
-    """
-
-    group: str
-    member: str
-    session_ms: int = 30_000
-    leaves: bool = False
-    """Whether others get its partitions when it is closed, as nobody may come back as it."""
 
 
 class Consumer:
@@ -95,7 +80,7 @@ class Consumer:
                 "isolation.level": "read_committed",
                 "partition.assignment.strategy": "cooperative-sticky",
                 "session.timeout.ms": membership.session_ms,
-                "heartbeat.interval.ms": min(3_000, membership.session_ms // 3),
+                "heartbeat.interval.ms": membership.heartbeat_ms,
                 "max.poll.interval.ms": max(300_000, membership.session_ms),
                 # Partitions that begin while a fetch waits, or miss the first one by a hair, are
                 # read when it ends. The embedded log ends it early then; other brokers do not.

@@ -13,11 +13,12 @@ import msgspec
 
 from grnry.database.address import address_of
 from grnry.database.leases import Leases
-from grnry.deployments.reporting import replica_of
+from grnry.deployments.reporting import has_others, replica_of
 from grnry.deployments.worker import CannotGoOn, run_worker
 from grnry.errors import StartError
 from grnry.log.cluster import Cluster
-from grnry.log.consumer import Consumer, Membership
+from grnry.log.consumer import Consumer
+from grnry.log.membership import Membership
 from grnry.log.topic_ids import topic_id
 from grnry.log.unassigned import unassigned
 from grnry.persisters.configuration import EVENT_STORE
@@ -101,12 +102,12 @@ def url_of(found: Datasource) -> str:
 class PersisterWork:
     """One worker of a persister."""
 
-    def __init__(self, assignment: Assignment, settings: Settings, replica: str) -> None:
+    def __init__(self, assignment: Assignment, settings: Settings, membership: Membership) -> None:
         self._status = Status()
         self._assignment = assignment
         self._cluster = Cluster.of(settings)
-        self._member = f"{assignment.deployment}-{replica}"
-        owner = f"{self._member}/{os.getpid()}/{secrets.token_hex(4)}"
+        self._membership = membership
+        owner = f"{membership.member}/{os.getpid()}/{secrets.token_hex(4)}"
         platform_url = settings.worker_database_url or settings.database_url
         target = assignment.target(platform_url)
         kept_as = assignment.kept_as or assignment.deployment
@@ -135,11 +136,8 @@ class PersisterWork:
         self._engine.run(self._consumer)
 
     def _consumer(self, engine: Engine) -> Consumer:
-        # The first one is there whatever is configured next, and takes its place up at once.
-        leaves = not self._member.endswith("-0")
-        membership = Membership(self._assignment.group, self._member, leaves=leaves)
         topic = self._assignment.topic
-        return Consumer(self._cluster, topic, membership, engine, engine.on_gap)
+        return Consumer(self._cluster, topic, self._membership, engine, engine.on_gap)
 
     def stop(self) -> None:
         self._engine.stop()
@@ -179,4 +177,16 @@ def run_persister(words: Sequence[str], environment: Mapping[str, str]) -> int:
         raise StartError(f"Asked to persist {words}, but told to persist {assignment.event_type}.")
     settings = Settings.from_environment(environment)
     expect_login(assignment)
-    return run_worker(PersisterWork(assignment, settings, replica_of(environment)), environment)
+    membership = _membership(assignment, environment)
+    return run_worker(PersisterWork(assignment, settings, membership), environment)
+
+
+def _membership(assignment: Assignment, environment: Mapping[str, str]) -> Membership:
+    replica = replica_of(environment)
+    return Membership(
+        assignment.group,
+        f"{assignment.deployment}-{replica}",
+        # The first one is there whatever is configured next, and takes its place up at once.
+        leaves=replica != "0",
+        has_others=has_others(environment),
+    )

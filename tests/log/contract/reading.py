@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from grnry.log.cluster import Cluster
-from grnry.log.consumer import Consumer, Membership
+from grnry.log.consumer import Consumer
+from grnry.log.membership import Membership
 from grnry.log.records import Gap, Partition, Position, Record
 
 

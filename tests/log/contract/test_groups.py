@@ -11,7 +11,8 @@ import pytest
 from grnry.errors import InUse
 from grnry.log.admin import Admin
 from grnry.log.cluster import Cluster
-from grnry.log.consumer import Consumer, Membership
+from grnry.log.consumer import Consumer
+from grnry.log.membership import Membership
 from grnry.log.model import BEGINNING, END, Lag, Span
 from grnry.log.records import CommitRefused, LogAway, Outgoing, Partition
 from tests.log.broker.running import wait_until
@@ -133,7 +134,8 @@ def test_offsets_of_a_group_that_nobody_joined_can_be_set(
 _MEMBER = """
 import json, sys
 from grnry.log.cluster import Cluster
-from grnry.log.consumer import Consumer, Membership
+from grnry.log.consumer import Consumer
+from grnry.log.membership import Membership
 from grnry.log.records import CommitRefused
 from tests.log.broker.running import wait_until
 from tests.log.contract.reading import Reader
