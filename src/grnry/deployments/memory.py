@@ -7,8 +7,11 @@ from pathlib import Path
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 """As `malloc.h` numbers them."""
+
+ARENAS = 2
+"""As most allocations are made by who has the interpreter, and some by the client's threads."""
 
 KEPT = 4 * 2**20
 """As much as a batch may take: what is less is used for the next one as it is."""
@@ -46,12 +49,13 @@ def keep_little() -> None:
     """Have the C library return large blocks at once, and the ends of its arenas soon.
 
     By itself it takes the largest block that was ever freed for the measure of what it keeps at
-    the end of each thread's arena.
+    the end of each thread's arena, and has one for every thread: what is in use stands scattered.
     """
     set_option = getattr(ctypes.CDLL(None), "mallopt", None)
     if set_option is not None:
         set_option(_MMAP_THRESHOLD, KEPT)
         set_option(_TRIM_THRESHOLD, KEPT)
+        set_option(_ARENA_MAX, ARENAS)
 
 
 def give_back() -> None:
