@@ -137,6 +137,9 @@ class EventStore:
         rows = connection.execute(self._stored_events, values)
         return {f"{row['correlation_id']}\0{row['event_id']}".encode() for row in rows}
 
+    def hold(self, connection: Connection) -> None:
+        self._home.hold(connection)
+
     def store_carefully(self, connection: Connection, lines: Sequence[bytes]) -> int:
         self._home.enter(connection)
         connection.execute(self._make_waiting)

@@ -35,6 +35,10 @@ class Home(Protocol):
         """Within a transaction, before the table is touched: raises where it is not the one."""
         ...
 
+    def hold(self, connection: Connection) -> None:
+        """Within a transaction: nobody changes what the table is until it ends."""
+        ...
+
     def has_random_ids(self, connection: Connection, event_type: str) -> bool:
         """Whether the event type's ids are made at random, as its latest version says."""
         ...
@@ -56,6 +60,10 @@ class PlatformTable:
 
     def enter(self, connection: Connection) -> None:
         """Nobody but the platform can change it."""
+
+    def hold(self, connection: Connection) -> None:
+        """As `enter` does."""
+        self.enter(connection)
 
     def has_random_ids(self, connection: Connection, event_type: str) -> bool:
         row = connection.execute(_events().knows_types).fetchone()
@@ -124,6 +132,9 @@ class TableElsewhere:
 
     def enter(self, connection: Connection) -> None:
         """Who owns that database may do there as they like: we have no rights but theirs."""
+
+    def hold(self, connection: Connection) -> None:
+        connection.execute(queries().composed("lock", table=self.rows))
 
     def has_random_ids(self, connection: Connection, event_type: str) -> bool:
         with connect(self._platform_url, APPLICATION) as platform:

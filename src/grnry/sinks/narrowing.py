@@ -22,6 +22,7 @@ _LINE = re.compile(r"COPY \S+, line (\d+)")
 
 def store_narrowed(connection: Connection, target: Target, batch: Batch) -> list[DeadLetter]:
     """Store every line that can be; answers the records that cannot. Other errors pass through."""
+    target.hold(connection)  # what a savepoint locks is free again when it is rolled back
     outcome = _try(connection, target, batch.lines)
     if isinstance(outcome, int):
         return []

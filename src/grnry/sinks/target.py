@@ -101,6 +101,13 @@ class Target(Protocol):
         """The names of those rows that are stored already."""
         ...
 
+    def hold(self, connection: Connection) -> None:
+        """Within a transaction: until it ends nobody changes what the table is.
+
+        Else it could refuse a record as one table, and take the next one as another.
+        """
+        ...
+
     def store_carefully(self, connection: Connection, lines: Sequence[bytes]) -> int:
         """The same, leaving out what is stored already; answers how many rows the table took."""
         ...

@@ -1,7 +1,8 @@
 """What people do to a live segment's table, and what becomes of the records then."""
 
+import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import psycopg
@@ -160,6 +161,31 @@ def test_a_table_that_takes_no_row_is_waited_for(
     assert verdict_of(refused.value) is Verdict.TABLE
     assert rows(owner, "select from grnry.dead_letters") == []
     assert rows(owner, "select from grnry.leases where next_offset is not null") == []
+
+
+def test_a_table_is_not_altered_between_one_record_and_the_next(
+    owner: psycopg.Connection[DictRow],
+    write: Callable[..., object],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first record would be to blame for a column that is gone when the second one is tried."""
+    owner.execute(b"alter table live add more int not null")
+    owner.execute(b"set lock_timeout = 300")
+    store, tries = LiveTable.store_carefully, []
+
+    def altered(target: LiveTable, connection: Any, lines: Sequence[bytes]) -> int:
+        tries.append(len(lines))
+        if len(tries) == 3:  # all of them, the first one, the second one
+            with contextlib.suppress(psycopg.errors.LockNotAvailable):
+                owner.execute(b"alter table live drop more")
+        return store(target, connection, lines)
+
+    monkeypatch.setattr(LiveTable, "store_carefully", altered)
+    with pytest.raises(psycopg.Error) as refused:
+        write(made(1, name="a", age=1), made(2, name="b", age=2))
+    assert verdict_of(refused.value) is Verdict.TABLE
+    assert tries[:3] == [2, 1, 1]
+    assert rows(owner, "select from grnry.dead_letters") == []
 
 
 def test_ids_that_come_again_after_a_refused_record_are_good(

@@ -115,6 +115,9 @@ class LiveTable:
         # An upsert waits for each row that another transaction has written; no DELETE finds those.
         return Load(self._statements.copy_waiting, pieces(rows), rest, rest_sees_rows=bool(deleted))
 
+    def hold(self, connection: Connection) -> None:
+        connection.execute(self._statements.hold)
+
     def store_carefully(self, connection: Connection, lines: Sequence[bytes]) -> int:
         """What waits is gone afterwards, as more may be stored within the same transaction."""
         if count := self._store(connection, lines):
@@ -170,6 +173,7 @@ class _Statements:
         else:
             del named["names"]
             self.upsert = queries.composed("insert_ids", **named)
+        self.hold = queries.composed("hold", table=table)
         key_type = sql.SQL(columns[0].type.value)
         self.delete = queries.composed("delete", table=table, key_type=key_type)
         self.stored = queries.composed("stored", table=table, key_type=key_type)

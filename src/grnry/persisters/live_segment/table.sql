@@ -13,6 +13,9 @@ select coalesce(has_table_privilege(oid, 'select, insert, update, delete')
 from (select to_regclass(%(table)s) as found) as named
 left join pg_class on pg_class.oid = found;
 
+-- name: hold
+lock table {table} in row exclusive mode;
+
 -- name: make_waiting
 create temporary table if not exists {waiting} ({columns}) on commit delete rows;
 
