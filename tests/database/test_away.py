@@ -75,7 +75,9 @@ class Server:
             yield
         finally:
             for pid in stopped:
-                os.kill(pid, signal.SIGCONT)
+                # One that was ending is reaped as soon as the postmaster goes on.
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
 
     def url(self, role: str = "grnry") -> str:
         return self.postgres.url(role, PASSWORD, socket=False)
