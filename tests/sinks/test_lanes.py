@@ -3,6 +3,8 @@
 import threading
 import weakref
 
+import pytest
+
 from grnry.sinks.lanes import Lanes
 from tests.conftest import wait_for
 
@@ -67,4 +69,19 @@ def test_a_thread_that_waits_holds_nothing_of_its_last_job() -> None:
     del held, job
     assert is_done.wait(10)
     wait_for(lambda: gone() is None, 10, "what the job held is freed")
+    lanes.end()
+
+
+def test_a_job_that_fails_does_not_cost_the_next_its_thread(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    lanes, is_done = Lanes(1), threading.Event()
+
+    def fail() -> None:
+        raise ValueError("of the first job")
+
+    lanes.go(fail)
+    lanes.go(is_done.set)
+    assert is_done.wait(10)
+    assert "of the first job" in caplog.text
     lanes.end()

@@ -132,7 +132,6 @@ def test_it_is_told_when_one_has_arrived_or_will_not(writer: Writer, look: Look)
     assert look.dead == [(2, "22P02")]
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_what_cannot_even_be_given_up_does_not_pass_for_stored(
     busy: Relay, look: Look, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,8 +1,11 @@
 """Threads that go passages: to start one for each batch would make the writer wait for it."""
 
+import logging
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
+
+logger = logging.getLogger(__name__)
 
 
 class Lanes:
@@ -28,5 +31,8 @@ class Lanes:
 
 def _run(jobs: SimpleQueue[Callable[[], None] | None]) -> None:
     while (job := jobs.get()) is not None:
-        job()
+        try:
+            job()
+        except Exception:
+            logger.exception("The way of a batch ended with an error that nobody expected.")
         del job  # what it has brought is not to stay until the next one comes

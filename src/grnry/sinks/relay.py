@@ -50,21 +50,11 @@ class Relay:
             self.settle()
             self._stored.append(self._writer.write(batch))
         elif self._on_way or is_followed:
-            self._start(passage, self._on_way[-1] if self._on_way else None)
+            self._start(passage)
         else:
             passage.go()
             self._on_way.append(passage)
             self._receive(0)
-
-    def _start(self, passage: Passage, before: Passage | None) -> None:
-        in_file = time.monotonic() < self._in_file_until
-
-        def go() -> None:
-            passage.go(before, in_file=in_file)
-            self._tell()
-
-        self._lanes.go(go)
-        self._on_way.append(passage)
 
     def settle(self) -> None:
         """Wait until all that was sent is stored. Raises the database's errors, as `send`."""
@@ -92,6 +82,19 @@ class Relay:
         except psycopg.Error:
             self._abandon()
             raise
+
+    def _start(self, passage: Passage) -> None:
+        before = self._on_way[-1] if self._on_way else None
+        in_file = time.monotonic() < self._in_file_until
+
+        def go() -> None:
+            try:
+                passage.go(before, in_file=in_file)
+            finally:
+                self._tell()
+
+        self._lanes.go(go)
+        self._on_way.append(passage)
 
     def _receive(self, most: int) -> None:
         """What is over, and more until only so many are on their way."""
